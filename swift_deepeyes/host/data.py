@@ -15,12 +15,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import swift.dataset.register as swift_register
 from datasets import Dataset, Features, Image, IterableDataset, LargeList, List
-from swift.dataset import DatasetMeta
-from swift.dataset.preprocessor import AutoPreprocessor, MessagesPreprocessor
 
 from swift_deepeyes.core.image_check import BadImageError, as_entry, checked_image
+from swift_deepeyes.host.ms_swift import (
+    AutoPreprocessor,
+    DatasetMeta,
+    MessagesPreprocessor,
+    dataset_register,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -122,10 +125,10 @@ def install_row_preprocessor() -> None:
     name that the plugin registered first would then collide. So the plugin wraps the function that
     the JSON entries go through. Where this is not installed they still load, unchecked.
     """
-    register = swift_register.register_dataset
+    register = dataset_register.register_dataset
     if getattr(register, "gives_deepeyes_rows", False):
         return
-    swift_register.register_dataset = _giving_deepeyes_rows(register)
+    dataset_register.register_dataset = _giving_deepeyes_rows(register)
 
 
 def register_rows(name: str, path: str | Path) -> None:
@@ -135,7 +138,7 @@ def register_rows(name: str, path: str | Path) -> None:
         dataset_path=str(Path(path).expanduser().resolve()),
         preprocess_func=DeepEyesRows(),
     )
-    swift_register.register_dataset(meta, exist_ok=True)
+    dataset_register.register_dataset(meta, exist_ok=True)
 
 
 def _giving_deepeyes_rows(register: Callable[..., None]) -> Callable[..., None]:

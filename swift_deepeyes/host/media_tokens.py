@@ -2,12 +2,13 @@
 
 A sampled `<|image_pad|>` looks to the trainer and to vLLM like the place of an image that is not
 there: ms-swift expands it, the counts no longer match, and the run ends with "Number of elements of
-source < number of ones in mask". So it is replaced in the token ids, and not trained on. The text
-keeps it: scoring sees the forgery and fines it.
+source < number of ones in mask". So it is replaced in the token ids, and not trained on. The record
+keeps the text as it was: scoring sees the forgery and fines it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ _TOKENS = (
     "<|video_pad|>",
     "<|audio_pad|>",
 )
+# Where ms-swift encodes a turn's text again, these would take the place of the next image too.
+_TAGS = ("<image>", "<video>", "<audio>", "<bbox>", "<ref-object>")
 _HARMLESS_TEXT = "?"
 
 
@@ -26,11 +29,15 @@ class MediaTokens:
     """The ids of a template's media tokens, and what to put in their place."""
 
     def __init__(self, template: Any, tokenizer: Any) -> None:
-        names = {*_TOKENS, *(getattr(template, "placeholder_tokens", None) or ())}
+        # Some templates name them by id.
+        known = getattr(template, "placeholder_tokens", None) or ()
+        names = {*_TOKENS, *(name for name in known if isinstance(name, str))}
         vocabulary = tokenizer.get_vocab()
         ids = {vocabulary[name] for name in names if name in vocabulary}
         given = (getattr(template, f"{kind}_token_id", None) for kind in ("image", "video"))
-        self.ids = frozenset(ids | {number for number in given if isinstance(number, int)})
+        numbers = {number for number in (*known, *given) if isinstance(number, int)}
+        self.ids = frozenset(ids | numbers)
+        self._in_text = re.compile("|".join(map(re.escape, (*names, *_TAGS))))
         self._harmless = tokenizer.encode(_HARMLESS_TEXT, add_special_tokens=False)[0]
 
     def neutralise(
@@ -45,3 +52,7 @@ class MediaTokens:
             for token, kept in zip(token_ids, loss_mask, strict=True)
         ]
         return ids, mask
+
+    def neutralise_text(self, text: str) -> str:
+        """The text without media tokens and without ms-swift's own tags."""
+        return self._in_text.sub(_HARMLESS_TEXT, text)

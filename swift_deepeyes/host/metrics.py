@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import gather_object
-from swift.callbacks import TrainerCallback, callbacks_map
-from swift.trainers.mixin import SwiftMixin
 
 from swift_deepeyes.core.alarms import Watch, watched
 from swift_deepeyes.core.logged import RunInfo
@@ -28,6 +26,12 @@ from swift_deepeyes.core.settings import settings
 from swift_deepeyes.core.share import Share
 from swift_deepeyes.core.tally import Tally, merged
 from swift_deepeyes.host.collector import Told, collector
+from swift_deepeyes.host.ms_swift import (
+    SwiftMixin,
+    TrainerCallback,
+    callbacks_map,
+    hand_over_template,
+)
 from swift_deepeyes.host.records import EVAL, TRAIN, Batch
 
 logger = logging.getLogger(__name__)
@@ -62,6 +66,7 @@ class DeepEyesMetrics(TrainerCallback):  # type: ignore[misc]  # ms-swift ships 
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Agree on a name for this run, and write what it is."""
+        hand_over_template(self.trainer)
         self._run = gather_object([self._run])[0]
         if state.is_world_process_zero:
             collector().guard(self._write_run)

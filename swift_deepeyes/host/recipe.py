@@ -9,6 +9,7 @@ from typing import Any
 from swift_deepeyes.core.boxes import Frame
 from swift_deepeyes.core.pixels import ViewRecipe
 from swift_deepeyes.core.settings import BoxFormat
+from swift_deepeyes.host.ms_swift import load_template
 
 # `version` of swift/template/templates/qwen.py and the patch size that `replace_tag` hands to
 # `fetch_image` there. The Omni templates use a fork of it with the same sizes.
@@ -53,12 +54,5 @@ def load_recipe(
 
     The arguments are those of `swift rlhf`. Reads MAX_PIXELS and its like from the environment.
     """
-    from swift.model import get_processor
-    from swift.template import get_template
-    from swift.utils.utils import import_external_file
-
-    for path in external_plugins:
-        import_external_file(str(path))
-    processor = get_processor(model, model_type=model_type)
-    template = get_template(processor, template_type=template_type, max_pixels=max_pixels)
+    template = load_template(model, model_type, template_type, max_pixels, external_plugins)
     return view_recipe(template, None)

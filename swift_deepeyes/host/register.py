@@ -6,12 +6,10 @@ in spawned data-loader workers. So it is cheap and offline, and needs nothing of
 
 from __future__ import annotations
 
-from swift.rewards import orms
-from swift.rollout import multi_turns
-
 from swift_deepeyes.core.settings import settings
 from swift_deepeyes.host.data import install_row_preprocessor
 from swift_deepeyes.host.metrics import install_metrics
+from swift_deepeyes.host.ms_swift import multi_turns, orms
 from swift_deepeyes.host.rewards import (
     DeepEyesAccuracy,
     DeepEyesFormat,

@@ -14,14 +14,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from swift.rewards import AsyncORM
-
 from swift_deepeyes.core.scored_row import COLUMNS, COMPLETION, read_row
 from swift_deepeyes.core.scoring import SampleScore, score_batch
 from swift_deepeyes.core.settings import Settings, settings
 from swift_deepeyes.core.verdict import JudgeQuestion, Verdict
 from swift_deepeyes.host.collector import collector
 from swift_deepeyes.host.limits import remember_arguments
+from swift_deepeyes.host.ms_swift import AsyncORM
 from swift_deepeyes.judge import Judge, make_judge
 
 _in_flight: dict[tuple[int, ...], asyncio.Task[list[SampleScore]]] = {}

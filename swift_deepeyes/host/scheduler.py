@@ -12,9 +12,8 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
-
-from swift.rollout import MultiTurnScheduler
 
 from swift_deepeyes.core.boxes import BoxRules
 from swift_deepeyes.core.context import MESSAGE_MARGIN, ContextMeter
@@ -28,6 +27,7 @@ from swift_deepeyes.core.tool import Scene
 from swift_deepeyes.core.trajectory import RECORD_KEY
 from swift_deepeyes.host.limits import context_limit
 from swift_deepeyes.host.media_tokens import MediaTokens
+from swift_deepeyes.host.ms_swift import REPORTS_TOKEN_IDS, Scheduler, load_image
 from swift_deepeyes.host.recipe import box_frame, view_recipe
 from swift_deepeyes.host.tokens import TokenCounter
 from swift_deepeyes.tools import toolbox_of_row
@@ -44,7 +44,7 @@ class _Running:
     observation: Observation | None = None
 
 
-class DeepEyesScheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift has no types
+class DeepEyesScheduler(Scheduler):
     """Multi-turn scheduler of the DeepEyes method (`--multi_turn_scheduler deepeyes_scheduler`).
 
     One instance serves all concurrent trajectories of a process; state is kept by the request's
@@ -57,13 +57,12 @@ class DeepEyesScheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift h
         self._running: dict[Any, _Running] = {}
         self._pictures = PictureCache(int(self._settings.picture_cache_gb * 2**30))
         self._count_tokens = TokenCounter(self.tokenizer)
-        self._media_tokens = MediaTokens(self._used_template, self.tokenizer)
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deepeyes")
 
-    @property
-    def _used_template(self) -> Any:
-        """The template of this process: given in colocate mode, the engine's on a server."""
-        return self._template or self.infer_engine.template
+    @cached_property
+    def _media_tokens(self) -> MediaTokens:
+        # Not when it is made: older versions bring the template later.
+        return MediaTokens(self.template, self.tokenizer)
 
     async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
         """Server mode's driver; forgets the trajectory however it ends."""
@@ -91,6 +90,8 @@ class DeepEyesScheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift h
         running.observation = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._advance, running.episode, infer_request, response_choice
         )
+        if not REPORTS_TOKEN_IDS:
+            self._clean_text(infer_request, response_choice)
         infos: dict[str, Any] = {RECORD_KEY: running.episode.record.model_dump(mode="json")}
         if running.episode.record.crops:
             infos["images"] = running.episode.images
@@ -116,6 +117,13 @@ class DeepEyesScheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift h
         infer_request.images = [*(infer_request.images or []), *observation.images]
         return {"infer_request": infer_request}
 
+    def _clean_text(self, infer_request: Any, response_choice: Any) -> None:
+        """What `get_response_token_data` does, for an ms-swift that encodes the text itself."""
+        message = infer_request.messages[-1]
+        message["content"] = self._media_tokens.neutralise_text(_text(message))
+        if ids := response_choice.token_ids:
+            response_choice.token_ids, _ = self._media_tokens.neutralise(ids, [1] * len(ids))
+
     def _advance(
         self, episode: Episode, infer_request: Any, response_choice: Any
     ) -> Observation | None:
@@ -130,9 +138,7 @@ class DeepEyesScheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift h
 
     def _begin(self, request: Any) -> Episode:
         """Set an episode up from a request. Opens no image."""
-        from swift.template.vision_utils import load_image
-
-        template = self._used_template
+        template = self.template
         row: Mapping[str, Any] = request.data_dict or {}
         messages = [m for m in request.messages if m.get("role") != "assistant"]
         prompt = "\n".join(_text(message) for message in messages)
