@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import torch
 from pytest_httpserver import HTTPServer
-from swift.rl_core.data import GRPOSample
-from swift.rl_core.grpo_algorithm import compute_rewards_per_func
+from reward_batch import Row, rewards_by_ms_swift
 from werkzeug import Request, Response
 
 from swift_deepeyes.core.settings import SettingsError, settings
@@ -75,7 +74,7 @@ def judge_server(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Jud
     return JudgeServer(httpserver, "1")
 
 
-def sample(answer: str, *, crops: int = 0, with_record: bool = True, **extra: Any) -> GRPOSample:
+def sample(answer: str, *, crops: int = 0, with_record: bool = True, **extra: Any) -> Row:
     """A vstar trajectory as ms-swift 4.6 leaves it: token ids in every turn but the last."""
     last = f"<think>I see.</think> <answer>{answer}</answer>"
     calls = [message for _ in range(crops) for message in ({"role": "assistant"}, CROP)]
@@ -96,19 +95,19 @@ def sample(answer: str, *, crops: int = 0, with_record: bool = True, **extra: An
         "reward_model": {"style": "model", "ground_truth": "The ball is red."},
         "extra_info": {"index": "8", "question": "Which colour is the ball?"},
     }
-    return GRPOSample(
-        messages=messages,
-        images=["iVBORw0KGgo="] * (1 + crops) if crops else [{"bytes": b"png", "path": None}],
-        request_id=answer,
-        finish_reason="stop",
-        rollout_infos={"deepeyes": record.model_dump(mode="json")} if with_record else {},
-        extra=columns | extra,
-    )
+    return {
+        "messages": messages,
+        "images": ["iVBORw0KGgo="] * (1 + crops) if crops else [{"bytes": b"png", "path": None}],
+        "request_id": answer,
+        "finish_reason": "stop",
+        "rollout_infos": {"deepeyes": record.model_dump(mode="json")} if with_record else {},
+        **columns,
+        **extra,
+    }
 
 
-def by_ms_swift(samples: list[GRPOSample], *functions: Any) -> torch.Tensor:
-    functions = functions or tuple(cls(args=None) for cls in CLASSES)
-    return compute_rewards_per_func(samples, list(functions), [], torch.device("cpu"))
+def by_ms_swift(samples: list[Row], *functions: Any) -> torch.Tensor:
+    return rewards_by_ms_swift(samples, functions or [cls(args=None) for cls in CLASSES])
 
 
 @pytest.mark.parametrize("with_record", [True, False])
@@ -266,19 +265,17 @@ def test_a_row_without_a_reference_warns_and_the_batch_goes_on(
 
 
 def test_math_rows_in_the_same_batch() -> None:
-    math = GRPOSample(
-        messages=[
+    math = {
+        "messages": [
             USER,
             {"role": "assistant", "content": r"<think>2/4</think> \boxed{\frac{1}{2}}"},
         ],
-        images=[{"bytes": b"png", "path": None}],
-        extra={
-            "data_source": "thinklite_eureka",
-            "env_name": None,
-            "reward_model": json.dumps({"ground_truth": "0.5"}),
-            "extra_info": json.dumps({"index": 4, "question": "What is 2/4?"}),
-        },
-    )
+        "images": [{"bytes": b"png", "path": None}],
+        "data_source": "thinklite_eureka",
+        "env_name": None,
+        "reward_model": json.dumps({"ground_truth": "0.5"}),
+        "extra_info": json.dumps({"index": 4, "question": "What is 2/4?"}),
+    }
     values = by_ms_swift([math, sample("The ball is red.", crops=1)])
     assert values.tolist() == [
         pytest.approx([1.2, 1.0, 0.0, 0.0]),

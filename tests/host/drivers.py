@@ -18,6 +18,7 @@ from swift.infer_engine.protocol import (
 )
 from swift.rollout import run_multi_turn
 
+from swift_deepeyes.host.ms_swift import hand_over_template
 from swift_deepeyes.host.scheduler import DeepEyesScheduler
 
 Policy = Callable[[RolloutInferRequest], str]
@@ -67,6 +68,8 @@ def run_colocate(
     scheduler = DeepEyesScheduler(
         max_turns=max_turns, tokenizer=template.tokenizer, template=template
     )
+    # As the trainer's callback does it when training begins; nothing to do since 4.5.3.
+    hand_over_template(SimpleNamespace(multi_turn_scheduler=scheduler, template=template))
 
     def rollout(batch: list[RolloutInferRequest], config: Any) -> list[RolloutOutput]:
         return [RolloutOutput(response=respond(policy, r, template.tokenizer)) for r in batch]
