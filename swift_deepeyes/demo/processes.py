@@ -1,7 +1,9 @@
 """Start ms-swift commands as processes, and stop them with everything that they started.
 
 A killed `swift rollout` leaves vLLM workers behind that hold its ports, and the next run then talks
-to a ghost. So each command leads a process group of its own, and stopping means the group.
+to a ghost. So each command leads a process group of its own, and stopping means the group. torchrun
+puts its workers into groups of their own: all that a command started is also known by a variable
+that its processes inherit.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 
+_MARK = "SWIFT_DEEPEYES_COMMAND"
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
@@ -84,13 +88,15 @@ class SwiftProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
         self.arguments = list(arguments)
+        self._mark = f"{_MARK}={uuid.uuid4().hex}"
+        name, _, value = self._mark.partition("=")
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [str(swift_program()), *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=swift_environment(environment),
+                env={**swift_environment(environment), name: value},
                 start_new_session=True,
             )
 
@@ -110,13 +116,22 @@ class SwiftProcess:
         """True until the command itself has ended."""
         return self._process.poll() is None
 
-    def wait(self, timeout_seconds: float) -> None:
-        """Wait for a good end. Raises `ProcessFailed` on any other, and stops the group."""
+    @property
+    def children(self) -> list[int]:
+        """The ids of all processes that belong to the command, itself included."""
+        return list(_processes_with(self._mark))
+
+    def wait_for_status(self, timeout_seconds: float) -> int:
+        """Wait for any end and return its status. Raises `ProcessFailed` if none comes."""
         try:
-            code = self._process.wait(timeout_seconds)
+            return self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             self.stop()
             raise ProcessFailed(self._complaint(f"took over {timeout_seconds:.0f} s")) from None
+
+    def wait(self, timeout_seconds: float) -> None:
+        """Wait for a good end. Raises `ProcessFailed` on any other, and stops the group."""
+        code = self.wait_for_status(timeout_seconds)
         self.stop()
         if code != 0:
             raise ProcessFailed(self._complaint(f"ended with status {code}"))
@@ -143,26 +158,38 @@ class SwiftProcess:
         """End the command and all of its children: politely first, then not."""
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
-        while self._group_lives() and time.monotonic() < deadline:
+        while self._lives() and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         self._signal(signal.SIGKILL)
         self._process.wait()
         # The children die by the same signal, but not in the same moment.
-        while self._group_lives() and time.monotonic() < deadline + _STOP_SECONDS:
+        while self._lives() and time.monotonic() < deadline + _STOP_SECONDS:
             time.sleep(_POLL_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+        for child in self.children:
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(child) != self._process.pid:
+                    os.kill(child, number)
 
-    def _group_lives(self) -> bool:
+    def _lives(self) -> bool:
         self._process.poll()  # a zombie leader would count as alive
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+            return True
+        return bool(self.children)
 
     def _complaint(self, what: str) -> str:
         tail = "\n".join(self.read_log().splitlines()[-40:])
         return f"`swift {self.arguments[0]}` {what}. Its log is {self.log}; its end:\n{tail}"
+
+
+def _processes_with(mark: str) -> Iterator[int]:
+    """Whoever was started with a variable; nobody where there is no `/proc` to ask."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        # It may end while we look, or be another user's. A zombie's environment is empty.
+        with contextlib.suppress(OSError):
+            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                yield int(folder.name)

@@ -38,6 +38,22 @@ def test_stop_ends_the_children_too(program: Path, tmp_path: Path) -> None:
     assert not _is_alive(child)
 
 
+def test_stop_ends_children_that_left_the_group(program: Path, tmp_path: Path) -> None:
+    """As torchrun's workers do."""
+    with SwiftProcess(["setsid sleep 300 & echo child $!; wait"], tmp_path / "log") as process:
+        child = int(process.wait_for_line("child ", 20).split()[-1])
+        while os.getpgid(child) != child:
+            time.sleep(0.01)
+        assert child in process.children
+    assert not _is_alive(child)
+    assert process.children == []
+
+
+def test_any_end_can_be_waited_for(program: Path, tmp_path: Path) -> None:
+    with SwiftProcess(["exit 7"], tmp_path / "log") as process:
+        assert process.wait_for_status(20) == 7
+
+
 def test_children_end_with_a_command_that_ended(program: Path, tmp_path: Path) -> None:
     process = SwiftProcess(["sleep 300 & echo child $!"], tmp_path / "log")
     process.wait(20)
