@@ -19,9 +19,10 @@ from swift_deepeyes.core.scoring import SampleScore, score_batch
 from swift_deepeyes.core.settings import Settings, settings
 from swift_deepeyes.core.verdict import JudgeQuestion, Verdict
 from swift_deepeyes.host.collector import collector
+from swift_deepeyes.host.launcher import tell_launcher
 from swift_deepeyes.host.limits import remember_arguments
 from swift_deepeyes.host.ms_swift import AsyncORM
-from swift_deepeyes.judge import Judge, make_judge
+from swift_deepeyes.judge import Judge, JudgeError, make_judge
 
 _in_flight: dict[tuple[int, ...], asyncio.Task[list[SampleScore]]] = {}
 
@@ -177,6 +178,9 @@ async def _ask_judge(questions: list[JudgeQuestion]) -> list[Verdict]:
     judge = _judge(settings())
     try:
         return await judge.verdicts(questions)
+    except JudgeError as error:
+        tell_launcher(error)
+        raise
     finally:
         collector().observe_judge(judge)
 
