@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the GPU scripts: the settings that the rollout server and the trainer must share, and
-# the training settings that the two modes share. Every one can be set from outside:
+# Sourced by every GPU script: the settings that judge, rollout server and trainer must share. Every
+# one can be set from outside:
 #   MAX_PIXELS=1003520 bash scripts/rollout.sh
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
@@ -46,31 +46,12 @@ require_command() {
     command -v "$1" >/dev/null || die "the command $1 is missing: pip install -e '${ROOT}[gpu]'"
 }
 
+# A comma-separated list of the first $1 devices.
+first_devices() { seq -s, 0 $(($1 - 1)); }
+
 # ms-swift takes the next free port, silently, when one is busy; then the judge's address may answer
 # with the rollout server. The port is tried as ms-swift tries it.
 require_free_port() {
     python -c 'import socket, sys; socket.socket().bind(("", int(sys.argv[1])))' "$1" 2>/dev/null ||
         die "port $1 is busy; stop what listens there, or set $2"
-}
-
-# Sets BATCH_ARGUMENTS for PROMPTS x GENERATIONS trajectories per update on $1 GPUs.
-set_batch_arguments() {
-    local gpus="$1" trajectories=$((PROMPTS * GENERATIONS)) micro_steps
-    micro_steps=$((trajectories / (gpus * BATCH)))
-    ((micro_steps * gpus * BATCH == trajectories)) ||
-        die "PROMPTS x GENERATIONS ($trajectories) must be a multiple of GPUs x BATCH ($gpus x $BATCH)"
-    # Generated at once, then trained on in micro-steps of BATCH. ms-swift keeps the pixels of all of
-    # them on the GPU (up to 24 bytes per pixel of MAX_PIXELS and image), so one update may be fed by
-    # several generations, all from the same weights: the update is the same, the memory is less.
-    : "${MICRO_STEPS_PER_GENERATION:=$((micro_steps < 64 ? micro_steps : 64))}"
-    ((micro_steps % MICRO_STEPS_PER_GENERATION == 0)) ||
-        die "MICRO_STEPS_PER_GENERATION ($MICRO_STEPS_PER_GENERATION) must divide $micro_steps"
-    ((gpus * BATCH * MICRO_STEPS_PER_GENERATION % GENERATIONS == 0)) ||
-        die "GPUs x BATCH x MICRO_STEPS_PER_GENERATION must be a multiple of GENERATIONS ($GENERATIONS)"
-    BATCH_ARGUMENTS=(
-        --num_generations "$GENERATIONS"
-        --per_device_train_batch_size "$BATCH"
-        --gradient_accumulation_steps "$micro_steps"
-        --steps_per_generation "$MICRO_STEPS_PER_GENERATION"
-    )
 }

@@ -10,9 +10,9 @@ set -euo pipefail
 
 : "${JUDGE:=vision}" # or text
 : "${HOST:=0.0.0.0}"
-: "${TENSOR_PARALLEL:=4}"
-: "${CUDA_VISIBLE_DEVICES:=$(seq -s, 0 $((TENSOR_PARALLEL - 1)))}"
-: "${GPU_MEMORY:=0.9}"
+: "${JUDGE_TENSOR_PARALLEL:=4}"
+: "${JUDGE_DEVICES:=${CUDA_VISIBLE_DEVICES:-$(first_devices "$JUDGE_TENSOR_PARALLEL")}}"
+: "${JUDGE_GPU_MEMORY:=0.9}"
 : "${JUDGE_CONTEXT:=16384}" # tokens; a question, a reference, an answer under 1,000 characters, examples
 
 case "$JUDGE" in
@@ -23,7 +23,7 @@ esac
 
 require_command swift
 require_free_port "$JUDGE_PORT" JUDGE_PORT
-export CUDA_VISIBLE_DEVICES
+export CUDA_VISIBLE_DEVICES="$JUDGE_DEVICES"
 
 exec swift deploy \
     --model "$JUDGE_MODEL" \
@@ -31,8 +31,8 @@ exec swift deploy \
     --host "$HOST" \
     --port "$JUDGE_PORT" \
     --infer_backend vllm \
-    --vllm_tensor_parallel_size "$TENSOR_PARALLEL" \
-    --vllm_gpu_memory_utilization "$GPU_MEMORY" \
+    --vllm_tensor_parallel_size "$JUDGE_TENSOR_PARALLEL" \
+    --vllm_gpu_memory_utilization "$JUDGE_GPU_MEMORY" \
     --vllm_max_model_len "$JUDGE_CONTEXT" \
     --vllm_enable_prefix_caching true \
     --verbose false

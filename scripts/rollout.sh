@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
-# The rollout server: vLLM with our scheduler; the trainer of train_server.sh sends it prompts and
-# new weights.
+# The rollout server: vLLM with our scheduler; the trainer of train_server.sh or train_megatron.sh
+# sends it prompts and new weights.
 #
 # Hardware: 8 GPUs of 80 GB, one engine on each (7B). Starts `swift rollout` on port 18902 and stays
-# in the foreground. On fewer GPUs: CUDA_VISIBLE_DEVICES=0,1 DATA_PARALLEL=2 bash scripts/rollout.sh
+# in the foreground. On fewer: ROLLOUT_DEVICES=0,1 ROLLOUT_DATA_PARALLEL=2 bash scripts/rollout.sh
+# Several servers: the same on several nodes, with the same settings.
 # It has no authentication (the trainer's client sends no key): HOST=127.0.0.1 on a single machine.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 : "${HOST:=0.0.0.0}"
-: "${DATA_PARALLEL:=8}"
-: "${TENSOR_PARALLEL:=1}"
-: "${CUDA_VISIBLE_DEVICES:=$(seq -s, 0 $((DATA_PARALLEL * TENSOR_PARALLEL - 1)))}"
-: "${GPU_MEMORY:=0.85}"
+: "${ROLLOUT_DATA_PARALLEL:=8}"
+: "${ROLLOUT_TENSOR_PARALLEL:=1}"
+: "${ROLLOUT_DEVICES:=${CUDA_VISIBLE_DEVICES:-$(first_devices $((ROLLOUT_DATA_PARALLEL * ROLLOUT_TENSOR_PARALLEL)))}}"
+: "${ROLLOUT_GPU_MEMORY:=0.85}"
 
 require_command swift
 require_free_port "$ROLLOUT_PORT" ROLLOUT_PORT
-export CUDA_VISIBLE_DEVICES
+export CUDA_VISIBLE_DEVICES="$ROLLOUT_DEVICES"
 
 exec swift rollout \
     --model "$MODEL" \
@@ -27,9 +28,9 @@ exec swift rollout \
     --host "$HOST" \
     --port "$ROLLOUT_PORT" \
     --vllm_use_async_engine true \
-    --vllm_data_parallel_size "$DATA_PARALLEL" \
-    --vllm_tensor_parallel_size "$TENSOR_PARALLEL" \
-    --vllm_gpu_memory_utilization "$GPU_MEMORY" \
+    --vllm_data_parallel_size "$ROLLOUT_DATA_PARALLEL" \
+    --vllm_tensor_parallel_size "$ROLLOUT_TENSOR_PARALLEL" \
+    --vllm_gpu_memory_utilization "$ROLLOUT_GPU_MEMORY" \
     --vllm_max_model_len "$MAX_CONTEXT_TOKENS" \
     --vllm_limit_mm_per_prompt "$IMAGE_LIMIT" \
     --vllm_enable_prefix_caching true

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
-# Sourced by train_server.sh and train_colocate.sh: what is trained, on what, and how. The values are
-# the paper's for 7B (GRPO, 256 prompts x 16, one update per step, 80 steps) unless a comment says why not.
+# Sourced by every trainer's script: what is trained, on what, and how. The values are the paper's
+# for 7B (GRPO, 256 prompts x 16, one update per step, 80 steps) unless a comment says why not.
+# `swift rlhf` and `megatron rlhf` take these arguments under the same names; what they call
+# differently is in training_swift.sh and training_megatron.sh.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
 : "${DATASETS:=deepeyes_vstar deepeyes_chart deepeyes_thinklite}"
@@ -9,22 +11,51 @@
 : "${BATCH:=1}" # trajectories per GPU and micro-step
 : "${STEPS:=80}"
 : "${LEARNING_RATE:=1e-6}"
-: "${DEEPSPEED:=zero3}"       # zero3_offload where memory is short
-: "${ATTENTION:=sdpa}"        # flash_attn is faster, and a package of its own
-: "${DATA_PROCESSES:=8}"      # they check every image once, at start
+: "${TUNER:=full}" # or lora
+: "${LORA_RANK:=64}"
+: "${DATA_PROCESSES:=8}" # they check every image once, at start
 : "${SAVE_STEPS:=8}"
 : "${REPORT_TO:=tensorboard}"
-: "${DEEPEYES_JUDGE_BASE_URL:=${LLM_AS_A_JUDGE_BASE:-http://127.0.0.1:$JUDGE_PORT/v1}}"
+: "${OUTPUT:=$ROOT/output/$(basename "$0" .sh)}"
+
+# The trainer's machines; the first one's address is MASTER_ADDR, and each has its own NODE_RANK.
+: "${NPROC_PER_NODE:=8}"
+: "${NNODES:=1}"
+: "${MASTER_PORT:=29511}" # not torchrun's own 29500, where a second job would collide
+GPUS=$((NPROC_PER_NODE * NNODES))
+
+# Where the others are: one address or several, separated by spaces, all on the same port.
+: "${JUDGE_HOST:=127.0.0.1}"
+: "${ROLLOUT_HOST:=127.0.0.1}"
+: "${ROLLOUT_WAIT:=1800}" # seconds until the server must be up; it may have to fetch the model first
+# shellcheck disable=SC2086  # several hosts are several words
+: "${DEEPEYES_JUDGE_BASE_URL:=${LLM_AS_A_JUDGE_BASE:-$(printf "http://%s:$JUDGE_PORT/v1\n" $JUDGE_HOST | paste -sd,)}}"
 export DEEPEYES_JUDGE_BASE_URL
 
 read -ra DATASET_LIST <<<"$DATASETS"
+
+case "$TUNER" in
+    # Everything is trained, the vision tower too; ms-swift's default would freeze it.
+    full) TUNER_ARGUMENTS=(--tuner_type full --freeze_vit false --freeze_aligner false) ;;
+    # Adapters on the language model; dropout would make the trained policy another than the sampled.
+    lora)
+        TUNER_ARGUMENTS=(
+            --tuner_type lora
+            --lora_rank "$LORA_RANK"
+            --lora_alpha $((2 * LORA_RANK))
+            --lora_dropout 0
+            --target_modules all-linear
+            --freeze_vit true
+            --freeze_aligner true
+        )
+        ;;
+    *) die "TUNER=$TUNER is not allowed: full or lora" ;;
+esac
 
 TRAINING_ARGUMENTS=(
     --rlhf_type grpo
     --model "$MODEL"
     --torch_dtype bfloat16
-    --attn_impl "$ATTENTION"
-    --deepspeed "$DEEPSPEED"
     --external_plugins "$PLUGIN"
 
     --custom_dataset_info "$ROOT/dataset_info.json"
@@ -36,21 +67,15 @@ TRAINING_ARGUMENTS=(
     --reward_funcs deepeyes_reward deepeyes_accuracy deepeyes_format deepeyes_tool
     --reward_weights 1 0 0 0
 
-    # Everything is trained, the vision tower too; ms-swift's default would freeze it.
-    --tuner_type full
-    --freeze_vit false
-    --freeze_aligner false
+    "${TUNER_ARGUMENTS[@]}"
     # All turns of the model. In server mode ms-swift's default is the last turn only.
     --loss_scale default
 
-    --learning_rate "$LEARNING_RATE"
-    --lr_scheduler_type constant
-    --warmup_ratio 0
     --weight_decay 0.01
     --adam_beta2 0.999
     --beta 0 # no KL term, so no reference model either
     --temperature 1.0
-    --max_steps "$STEPS"
+    --num_generations "$GENERATIONS"
 
     # A prompt that is too long, or that cannot be encoded, is replaced by another. With `left`, the
     # other choice, it would reach the engine, which refuses it, and the run would end.
@@ -65,4 +90,54 @@ TRAINING_ARGUMENTS=(
     --logging_steps 1
     --log_completions true
     --report_to "$REPORT_TO"
+    --output_dir "$OUTPUT"
 )
+
+# Sets ROLLOUT_ARGUMENTS: generation by the servers of rollout.sh on ROLLOUT_HOST.
+set_server_arguments() {
+    local hosts ports=()
+    read -ra hosts <<<"$ROLLOUT_HOST"
+    # shellcheck disable=SC2153  # ROLLOUT_PORT is set in common.sh
+    for _ in "${hosts[@]}"; do ports+=("$ROLLOUT_PORT"); done
+    # Scheduler and turns are the server's. The row's columns reach it only when told so.
+    ROLLOUT_ARGUMENTS=(
+        --use_vllm true
+        --vllm_mode server
+        --vllm_server_host "${hosts[@]}"
+        --vllm_server_port "${ports[@]}"
+        --vllm_server_timeout "$ROLLOUT_WAIT"
+        --vllm_server_pass_dataset true
+    )
+}
+
+# Sets ROLLOUT_ARGUMENTS: generation on the trainer's own GPUs. vLLM sleeps while the trainer works,
+# and the trainer's states leave the GPU while vLLM generates.
+set_colocate_arguments() {
+    ROLLOUT_ARGUMENTS=(
+        --multi_turn_scheduler deepeyes_scheduler
+        --max_turns "$MAX_TURNS"
+        --use_vllm true
+        --vllm_mode colocate
+        --vllm_tensor_parallel_size "${ROLLOUT_TENSOR_PARALLEL:-1}"
+        --vllm_gpu_memory_utilization "${ROLLOUT_GPU_MEMORY:-0.5}" # while it generates
+        --vllm_max_model_len "$MAX_CONTEXT_TOKENS"
+        --vllm_limit_mm_per_prompt "$IMAGE_LIMIT"
+        --vllm_enable_prefix_caching true
+        --sleep_level 1
+        --offload_model true
+        --offload_optimizer true
+    )
+}
+
+# The environment that makes ms-swift start torchrun.
+use_torchrun() {
+    ((NNODES == 1)) || [ -n "${MASTER_ADDR:-}" ] ||
+        die "NNODES is $NNODES: set MASTER_ADDR to the first training node's address"
+    ((NNODES == 1)) || [ -n "${NODE_RANK:-}" ] ||
+        die "NNODES is $NNODES: set NODE_RANK, 0 on the first training node, 1 on the next"
+    : "${MASTER_ADDR:=127.0.0.1}"
+    : "${NODE_RANK:=0}"
+    : "${TRAIN_DEVICES:=${CUDA_VISIBLE_DEVICES:-$(first_devices "$NPROC_PER_NODE")}}"
+    export NPROC_PER_NODE NNODES NODE_RANK MASTER_ADDR MASTER_PORT
+    export CUDA_VISIBLE_DEVICES="$TRAIN_DEVICES"
+}

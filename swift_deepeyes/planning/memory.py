@@ -67,7 +67,9 @@ class TrainingMemory(FrozenModel):
 def training_memory(setup: Setup, tokens: TrajectoryTokens) -> TrainingMemory:
     """The trainer's memory per GPU, for a trajectory of these tokens and one per micro-step."""
     model, gpus = setup.model, setup.training_gpus
-    if setup.tuning is Tuning.FULL:
+    if setup.is_offloaded:
+        states = model.parameters * BF16 // gpus  # the gradients, until they are moved too
+    elif setup.tuning is Tuning.FULL:
         states = model.parameters * TRAINED_BYTES // gpus
     else:
         adapters = lora_parameters(model, setup.lora_rank)
@@ -82,6 +84,11 @@ def training_memory(setup: Setup, tokens: TrajectoryTokens) -> TrainingMemory:
         logits=(tokens.of_model + tokens.observed) * model.vocabulary * (BF16 + FP32),
         pixels=image_pixels * PIXEL_BYTES * setup.micro_steps_per_generation,
     )
+
+
+def offloaded_bytes(setup: Setup) -> int:
+    """What DeepSpeed's offload puts into the memory of all training nodes together."""
+    return setup.model.parameters * TRAINED_BYTES if setup.is_offloaded else 0
 
 
 def activation_bytes(model: ModelShape, tokens: TrajectoryTokens) -> int:

@@ -181,8 +181,9 @@ def _rollout_figures(setup: Setup) -> Iterator[Figure]:
 def _training_figures(setup: Setup) -> Iterator[Figure]:
     used = memory.training_memory(setup, mean_tokens(setup))
     worst = memory.training_memory(setup, longest_tokens(setup))
+    of_states = "gradients; the rest is offloaded" if setup.is_offloaded else "weights, grads, Adam"
     how = {
-        "states": f"{setup.tuning}: weights, gradients, Adam, over {setup.training_gpus} GPUs",
+        "states": f"{setup.tuning}: {of_states}, over {setup.training_gpus} GPUs",
         "gathered": "ZeRO-3's live parameters, at most 10^9 x 2",
         "activations": "with gradient checkpointing, the mean trajectory",
         "logits": "response x vocabulary x 6; a fused loss needs less",
@@ -192,6 +193,9 @@ def _training_figures(setup: Setup) -> Iterator[Figure]:
         yield _estimate(name, getattr(used, name), Unit.BYTES, text)
     yield _estimate("mean sum", used.total, Unit.BYTES, "of the mean trajectory")
     yield _estimate("longest sum", worst.total, Unit.BYTES, "of the longest trajectory")
+    if setup.is_offloaded:
+        how_much = "in the memory of all training nodes: parameters x 16"
+        yield _estimate("offloaded", memory.offloaded_bytes(setup), Unit.BYTES, how_much)
 
 
 def longest_tokens(setup: Setup) -> tokens.TrajectoryTokens:

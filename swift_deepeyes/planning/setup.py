@@ -72,6 +72,7 @@ class Setup(FrozenModel):
     rows: int = Field(default=PUBLISHED_ROWS, ge=1)
     steps: int = Field(default=80, ge=1)
     lora_rank: int = Field(default=64, ge=1)
+    is_offloaded: bool = False  # weights and Adam in the nodes' memory (DeepSpeed's zero3_offload)
     micro_steps_per_generation: int = Field(default=64, ge=1)
     lengths: Lengths = Lengths()
     judge: JudgeSetup = JudgeSetup()

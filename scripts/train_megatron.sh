@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The trainer with Megatron instead of DeepSpeed: `megatron rlhf` under torchrun.
+#
+# Hardware: 8 GPUs of 80 GB per node. Needs megatron-core, mcore-bridge and transformer-engine
+# (pip install "ms-swift[megatron]", and NVIDIA's instructions for the last), a running judge, and a
+# rollout server, or ROLLOUT=colocate for vLLM on the trainer's GPUs.
+#   ROLLOUT_HOST="node1 node2" JUDGE_HOST=node3 bash scripts/train_megatron.sh
+#
+# What is different there, read in ms-swift 4.6.0 and not run:
+# - Scheduler, rewards and rows are called as by `swift rlhf`.
+# - ms-swift builds other callbacks there, so our curves `deepeyes/...` and alarms are missing. Watch
+#   `rewards/DeepEyesTool/mean`, `rewards/DeepEyesAccuracy/mean` and `rewards/DeepEyesFormat/mean`.
+# - DEEPEYES_LOG_DIR works without advantages; rows carry no prompt id, so all trajectories appear as
+#   one group: leave DEEPEYES_LOG_SAMPLE at 1.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_megatron.sh"
+
+: "${ROLLOUT:=server}" # or colocate
+
+require_command megatron
+set_megatron_arguments
+case "$ROLLOUT" in
+    server) set_server_arguments ;;
+    colocate) set_colocate_arguments ;;
+    *) die "ROLLOUT=$ROLLOUT is not allowed: server or colocate" ;;
+esac
+use_torchrun
+
+exec megatron rlhf \
+    "${TRAINING_ARGUMENTS[@]}" \
+    "${MEGATRON_ARGUMENTS[@]}" \
+    "${ROLLOUT_ARGUMENTS[@]}"

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Megatron under Ray, vLLM on the trainer's GPUs: `megatron rlhf --use_ray true --config FILE`. Run it
+# on the head node once ray_node.sh runs on every node.
+#
+# Hardware: NNODES nodes of 8 GPUs of 80 GB; the driver's node holds the pixels of a whole update in
+# memory. Needs ray and what train_megatron.sh needs. It writes the configuration to OUTPUT.
+#   JUDGE_HOST=node3 bash scripts/train_ray.sh
+#
+# What is different there, read in ms-swift 4.6.0 and not run:
+# - Scheduler and rewards run in the driver: one process does the image work and asks the judge.
+# - The scheduler sees no columns of the row: the prompt decides which tools there are, so toolboxes
+#   of your own (`env_name`) are out of reach.
+# - There is no evaluation, no `deepeyes/...` curves, no alarms, and DEEPEYES_LOG_DIR writes every
+#   trajectory as step 0 and one group. Watch `DeepEyesTool` and `DeepEyesAccuracy` in the log.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_megatron.sh"
+
+require_command megatron
+set_megatron_arguments
+mkdir -p "$OUTPUT"
+# vllm_max_model_len is for all, since the driver's scheduler must know it; vLLM's limit of images
+# goes through its own arguments, as ms-swift's Ray pipeline drops the flag.
+python "$ROOT/scripts/ray_config.py" "$OUTPUT/ray.yaml" \
+    "${TRAINING_ARGUMENTS[@]}" \
+    "${MEGATRON_ARGUMENTS[@]}" \
+    --multi_turn_scheduler deepeyes_scheduler \
+    --max_turns "$MAX_TURNS" \
+    --vllm_max_model_len "$MAX_CONTEXT_TOKENS" \
+    --offload_model true \
+    --offload_optimizer true \
+    --sleep_level 1 \
+    --nnodes "$NNODES" \
+    --train.gpus "$GPUS" \
+    --rollout.gpus "$GPUS" \
+    --rollout.vllm_tensor_parallel_size "${ROLLOUT_TENSOR_PARALLEL:-1}" \
+    --rollout.vllm_gpu_memory_utilization "${ROLLOUT_GPU_MEMORY:-0.5}" \
+    --rollout.vllm_enable_prefix_caching true \
+    --rollout.vllm_engine_kwargs "{\"limit_mm_per_prompt\": $IMAGE_LIMIT}"
+
+# With these ms-swift would start torchrun.
+unset NPROC_PER_NODE NNODES
+exec megatron rlhf --use_ray true --config "$OUTPUT/ray.yaml"

@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Sourced by train_server.sh and train_colocate.sh after training.sh: what `swift rlhf` calls its own.
+# shellcheck disable=SC2034  # used by the scripts that source this file
+
+: "${DEEPSPEED:=zero3}" # zero3_offload where memory is short; none for a single GPU
+: "${ATTENTION:=sdpa}"  # flash_attn is faster, and a package of its own
+
+SWIFT_ARGUMENTS=(
+    --attn_impl "$ATTENTION"
+    --learning_rate "$LEARNING_RATE"
+    --lr_scheduler_type constant
+    --warmup_ratio 0
+    --max_steps "$STEPS"
+)
+[ "$DEEPSPEED" = none ] || SWIFT_ARGUMENTS+=(--deepspeed "$DEEPSPEED")
+
+# Sets BATCH_ARGUMENTS for PROMPTS x GENERATIONS trajectories per update on all GPUS.
+set_batch_arguments() {
+    local trajectories=$((PROMPTS * GENERATIONS)) micro_steps
+    micro_steps=$((trajectories / (GPUS * BATCH)))
+    ((micro_steps * GPUS * BATCH == trajectories)) ||
+        die "PROMPTS x GENERATIONS ($trajectories) must be a multiple of GPUs x BATCH ($GPUS x $BATCH)"
+    # Generated at once, then trained on in micro-steps of BATCH. ms-swift keeps the pixels of all of
+    # them on the GPU (up to 24 bytes per pixel of MAX_PIXELS and image), so one update may be fed by
+    # several generations, all from the same weights: the update is the same, the memory is less.
+    : "${MICRO_STEPS_PER_GENERATION:=$((micro_steps < 64 ? micro_steps : 64))}"
+    ((micro_steps % MICRO_STEPS_PER_GENERATION == 0)) ||
+        die "MICRO_STEPS_PER_GENERATION ($MICRO_STEPS_PER_GENERATION) must divide $micro_steps"
+    ((GPUS * BATCH * MICRO_STEPS_PER_GENERATION % GENERATIONS == 0)) ||
+        die "GPUs x BATCH x MICRO_STEPS_PER_GENERATION must be a multiple of GENERATIONS ($GENERATIONS)"
+    BATCH_ARGUMENTS=(
+        --per_device_train_batch_size "$BATCH"
+        --gradient_accumulation_steps "$micro_steps"
+        --steps_per_generation "$MICRO_STEPS_PER_GENERATION"
+    )
+}
