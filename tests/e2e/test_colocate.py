@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toy import Toy, logged, training_steps, with_datasets, with_values
+from toy import Toy, add_dataset, logged, training_steps, with_datasets, with_values
 
 from swift_deepeyes.core.boxes import Size
 from swift_deepeyes.core.pixels import ViewRecipe
@@ -43,16 +42,6 @@ class MarkTool(Tool[MarkArguments]):
         ImageDraw.Draw(marked).rectangle(scene.box(arguments.bbox_2d, shown).corners, outline="red")
         return ToolResult(image=NewImage(marked, shown.place))
 """
-
-
-def add_dataset(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
-    """A file of the toy's schema under its own name in `folder/dataset_info.json`."""
-    pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
-    path = folder / "dataset_info.json"
-    entries = json.loads(path.read_text()) if path.exists() else []
-    columns = {"prompt": "messages"}
-    entries.append({"dataset_path": f"{name}.parquet", "dataset_name": name, "columns": columns})
-    path.write_text(json.dumps(entries))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.options import DemoOptions
@@ -40,6 +43,16 @@ def without(arguments: list[str], *names: str) -> list[str]:
 def with_datasets(arguments: list[str], *names: str) -> list[str]:
     at = arguments.index("--dataset")
     return [*arguments[: at + 1], *names, *arguments[at + 2 :]]
+
+
+def add_dataset(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    """A file of the toy's schema under its own name in `folder/dataset_info.json`."""
+    pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+    path = folder / "dataset_info.json"
+    entries = json.loads(path.read_text()) if path.exists() else []
+    columns = {"prompt": "messages"}
+    entries.append({"dataset_path": f"{name}.parquet", "dataset_name": name, "columns": columns})
+    path.write_text(json.dumps(entries))
 
 
 @dataclass(frozen=True)
