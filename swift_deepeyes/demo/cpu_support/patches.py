@@ -1,4 +1,4 @@
-"""The patches, one function per friction between a CPU, ms-swift 4.3–4.6 and vLLM 0.28–0.32.
+"""The patches, one per friction between a CPU, ms-swift (since 4.3) and vLLM (since 0.28).
 
 Each starts with the same question, because the tables at the end are the same on every machine: is
 there an accelerator? Then it does nothing. Nothing heavy is imported before a patch runs.
