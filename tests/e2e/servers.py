@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +53,14 @@ def rollout_servers(
 ) -> Iterator[list[RolloutServer]]:
     """Started together; stopped also where one of them does not come up."""
     with ExitStack() as stack:
-        servers = []
+        # At once: each takes ten seconds to give up its engine.
+        stopping = stack.enter_context(ThreadPoolExecutor(count))
+        servers: list[RolloutServer] = []
         for number in range(count):
             port, log = free_port(), folder / f"rollout_{number}.log"
             process = SwiftProcess(_rollout_arguments(toy, port), log, environment)
-            servers.append(RolloutServer(port, stack.enter_context(process)))
+            servers.append(RolloutServer(port, process))
+            stack.callback(stopping.submit, process.stop)
         for server in servers:
             server.process.wait_for_line("Application startup complete", 300)
         yield servers

@@ -224,6 +224,5 @@ def test_what_concerns_the_run_is_written_by_one_rank(run: Run) -> None:
     assert files == ["rank0000", "rank0001"]
     assert run.log.run is not None and run.log.run.kind == "train"
     assert not list((run.folder / "log").rglob("*.part"))
-    # Trouble with the judge is an alarm: once, though both ranks know of it.
-    alarms = [line for line in run.output.splitlines() if "DeepEyes alarm" in line]
-    assert len(alarms) == len(set(alarms))
+    # Trouble with the judge is an alarm, which both ranks know of.
+    assert run.output.count("DeepEyes alarm at step 1: ") == 1
