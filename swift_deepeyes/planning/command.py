@@ -5,6 +5,7 @@ Part of the command line (cli.py only registers it), so it prints.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,21 +28,27 @@ def plan(
     steps: Annotated[int, typer.Option(min=1, help="Of the run.")] = 80,
     turns: Annotated[float, typer.Option(min=1, help="Mean turns of a trajectory.")] = 2.5,
     turn_tokens: Annotated[int, typer.Option(min=1, help="Mean tokens of a turn.")] = 250,
+    crop_rate: Annotated[float, typer.Option(min=0, help="Crops per turn but the last.")] = 1,
+    crop_share: Annotated[float, typer.Option(help="A crop's tokens by the image's.")] = 0.25,
     max_pixels: Annotated[int, typer.Option(min=1024, help="As MAX_PIXELS.")] = 2_007_040,
     max_prompt: Annotated[int, typer.Option(min=1, help="Tokens.")] = 8192,
     max_response: Annotated[int, typer.Option(min=1, help="Tokens, all turns.")] = 20_480,
     judge_params: Annotated[float, typer.Option(min=0.1, help="Of the judge, billions.")] = 72.7,
     judge_gpus: Annotated[int, typer.Option(min=1, help="Of one judge replica.")] = 8,
+    log: Annotated[
+        Path | None, typer.Option(help="A run's DEEPEYES_LOG_DIR: measured beside planned.")
+    ] = None,
 ) -> None:
     """Print the arithmetic of a run: tokens, memory, time, and what the judge must bear."""
     from pydantic import ValidationError
     from rich.console import Console
 
     from swift_deepeyes.planning.gpus import GPUS
+    from swift_deepeyes.planning.measured import NothingMeasured, compare, read_measured
     from swift_deepeyes.planning.models import MODELS
     from swift_deepeyes.planning.plan import make_plan
     from swift_deepeyes.planning.setup import JudgeSetup, Lengths, Mode, Setup, Tuning
-    from swift_deepeyes.planning.view import render
+    from swift_deepeyes.planning.view import render, render_measured
 
     for value, known in ((model, MODELS), (gpu, GPUS)):
         if value not in known:
@@ -68,6 +75,8 @@ def plan(
                 max_response_tokens=max_response,
                 mean_turns=turns,
                 mean_turn_tokens=turn_tokens,
+                mean_crop_rate=crop_rate,
+                mean_crop_share=crop_share,
             ),
             judge=JudgeSetup(parameters=judge_params * 1e9, gpus=judge_gpus),
         )
@@ -76,6 +85,13 @@ def plan(
     console = Console()
     for block in render(setup, make_plan(setup)):
         console.print(block)
+    if log is not None:
+        try:
+            measured = read_measured(log, setup)
+        except NothingMeasured as error:
+            raise _refused(str(error)) from None
+        for block in render_measured(setup, measured, compare(setup, measured)):
+            console.print(block)
 
 
 def _refused(message: str) -> typer.Exit:

@@ -107,7 +107,8 @@ def _token_figures(setup: Setup) -> Iterator[Figure]:
         "observations",
         mean.observed,
         Unit.TOKENS,
-        f"{lengths.mean_turns - 1:g} crops of {lengths.mean_crop_share:.0%} of the image, and text",
+        f"{(lengths.mean_turns - 1) * lengths.mean_crop_rate:g} crops of "
+        f"{lengths.mean_crop_share:.0%} of the image, and text",
     )
     yield _estimate("image tokens", mean.images, Unit.TOKENS, "of the image and the crops")
     yield _estimate("mean trajectory", mean.total, Unit.TOKENS, "prompt, turns and observations")

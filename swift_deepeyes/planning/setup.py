@@ -41,6 +41,7 @@ class Lengths(FrozenModel):
     max_turns: int = Field(default=5, ge=1)
     mean_turns: float = Field(default=2.5, ge=1)
     mean_turn_tokens: int = Field(default=250, ge=1)
+    mean_crop_rate: float = Field(default=1, ge=0)  # crops per turn but the last; calls may fail
     mean_crop_share: float = Field(default=0.25, gt=0)  # of the first image's tokens
     observation_text_tokens: int = Field(default=60, ge=0)
 

@@ -36,12 +36,13 @@ class TrajectoryTokens(FrozenModel):
 def mean_trajectory(lengths: Lengths, token_side: int) -> TrajectoryTokens:
     """A trajectory of the mean lengths, its first image as large as allowed."""
     first = image_tokens(lengths.max_pixels, token_side)
-    crops = lengths.mean_turns - 1
+    observations = lengths.mean_turns - 1
+    crops = observations * lengths.mean_crop_rate
     crop = image_tokens(int(lengths.max_pixels * lengths.mean_crop_share), token_side)
     return TrajectoryTokens(
         prompt=lengths.prompt_text_tokens + first,
         of_model=round(lengths.mean_turns * lengths.mean_turn_tokens),
-        observed=round(crops * (crop + lengths.observation_text_tokens)),
+        observed=round(crops * crop + observations * lengths.observation_text_tokens),
         images=round(first + crops * crop),
     )
 

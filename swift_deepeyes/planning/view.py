@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from swift_deepeyes.planning.measured import Comparison, Measured
 from swift_deepeyes.planning.plan import Certainty, Figure, Plan, Unit
 from swift_deepeyes.planning.setup import Setup
 
@@ -42,16 +43,39 @@ def _table(setup: Setup, plan: Plan) -> Table:
     return table
 
 
+def render_measured(
+    setup: Setup, measured: Measured, rows: tuple[Comparison, ...]
+) -> Iterator[RenderableType]:
+    """What was planned beside what a run logged, and the options that plan what it logged."""
+    table = Table(title=f"Planned and measured ({measured.steps} steps)")
+    table.add_column("quantity", no_wrap=True)
+    table.add_column("planned", justify="right", no_wrap=True)
+    table.add_column("measured", justify="right", no_wrap=True)
+    for row in rows:
+        logged = "not logged" if row.measured is None else quantity_text(row.measured, row.unit)
+        table.add_row(row.name, quantity_text(row.planned, row.unit), logged)
+    yield table
+    lengths = measured.lengths(setup.lengths)
+    yield Text(
+        f"As measured: --turns {lengths.mean_turns:.2f} --turn-tokens {lengths.mean_turn_tokens} "
+        f"--crop-rate {lengths.mean_crop_rate:.2f} --crop-share {lengths.mean_crop_share:.2f}"
+    )
+
+
 def value_text(figure: Figure) -> str:
-    """The value with its unit, in digits that mean something."""
-    value = figure.value
-    if figure.unit is Unit.BYTES:
+    """The figure's value."""
+    return quantity_text(figure.value, figure.unit)
+
+
+def quantity_text(value: float, unit: Unit) -> str:
+    """A value with its unit, in digits that mean something."""
+    if unit is Unit.BYTES:
         size, name = next(((s, n) for s, n in BYTE_UNITS if abs(value) >= s), (1, "B"))
         return f"{value / size:,.1f} {name}"
-    if figure.unit is Unit.SECONDS:
+    if unit is Unit.SECONDS:
         return _duration(value)
     text = f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2f}"
-    return f"{text} {figure.unit}".rstrip()
+    return f"{text} {unit}".rstrip()
 
 
 def _duration(seconds: float) -> str:

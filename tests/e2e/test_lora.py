@@ -1,4 +1,4 @@
-"""The one-GPU run (LoRA, colocate) with its script's own flags, on the toy; and its plan, measured."""
+"""The one-GPU run (LoRA, colocate) by its script's own flags, on the toy; its plan, measured."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from swift_deepeyes.demo.processes import SwiftProcess, free_port
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 from swift_deepeyes.planning.measured import compare, read_measured
 from swift_deepeyes.planning.models import MODELS
-from swift_deepeyes.planning.setup import Lengths, Mode, Setup
+from swift_deepeyes.planning.setup import JudgeSetup, Lengths, Mode, Setup
 from swift_deepeyes.planning.tokens import IMAGE_MARKS, mean_trajectory
 
 sys.path.append(str(Path(__file__).parents[1] / "scripts"))
-from captured import SCRIPTS, captured
+from captured import SCRIPTS, recorded
 
 pytestmark = pytest.mark.e2e
 COUNTER = Path(__file__).parent / "plugins" / "count_tokens.py"
-STEPS, PROMPTS, GENERATIONS = 3, 2, 8
+STEPS, PROMPTS, GENERATIONS = 2, 2, 8
 LAUNCH = ("NPROC_PER_NODE", "NNODES", "NODE_RANK", "MASTER_ADDR")
 
 
@@ -37,11 +37,11 @@ def replaced(words: list[str], name: str, *values: str) -> list[str]:
 
 
 def one_gpu(toy: Toy, folder: Path) -> tuple[list[str], dict[str, str]]:
-    """The script's command for the toy: what a toy or a CPU cannot have is changed, nothing else."""
+    """The script's command for the toy: only what a toy or a CPU cannot have is changed."""
     chosen = {"PROMPTS": str(PROMPTS), "GENERATIONS": str(GENERATIONS), "STEPS": str(STEPS)}
     # A step so large that a policy which never reached vLLM would show.
     chosen |= {"BATCH": "4", "LEARNING_RATE": "3e-3", "REPORT_TO": "none"}
-    call = captured(SCRIPTS / "runs/3b_lora_1_gpu.sh", folder, "train", **chosen)
+    call = recorded(SCRIPTS / "runs/3b_lora_1_gpu.sh", folder, "train", **chosen)
     words = replaced(
         call.words,
         "external_plugins",
@@ -107,7 +107,7 @@ def test_generation_has_the_weights_that_are_trained(run: Path) -> None:
     """VLLM's probabilities are the trainer's, after updates too."""
     steps = training_steps(run / "grpo")
     distances = [step["rollout_correction/k3_kl"] for step in steps]
-    assert all(abs(distance) < 1e-3 for distance in distances), distances
+    assert all(abs(distance) < 1e-4 for distance in distances), distances
 
 
 def measured_lengths(run: Path, checkpoint: Path) -> Lengths:
@@ -136,24 +136,26 @@ def measured_lengths(run: Path, checkpoint: Path) -> Lengths:
 def test_the_plans_formulae_give_what_was_measured(run: Path, toy: Toy) -> None:
     """Tokens, image tokens and judge's questions, against the trainer's own forward passes."""
     lengths = measured_lengths(run, toy.checkpoint)
+    trajectories = logged(run / "log")
+    answered = sum(one.answer is not None for one in trajectories) / len(trajectories)
     setup = Setup(
         model=MODELS["3b"], mode=Mode.COLOCATE, gpus=1, lengths=lengths,
-        prompts=PROMPTS, generations=GENERATIONS,
+        prompts=PROMPTS, generations=GENERATIONS, judge=JudgeSetup(asked_share=answered),
     )  # fmt: skip
     measured = read_measured(run / "log", setup)
     for row in compare(setup, measured):
         if row.name == "step":  # a CPU is no GPU
             continue
-        # Several calls in a turn, and calls that fail, are the difference of crops and turns.
-        tolerance = 0.15 if row.name in ("crops", "image tokens") else 0.03
-        assert row.measured == pytest.approx(row.planned, rel=tolerance), row
+        # Questions are rounded up to whole ones, a mean over steps is not.
+        rounding = 1 if "questions" in row.name else 0
+        assert row.measured == pytest.approx(row.planned, rel=0.03, abs=rounding), row
     lines = [json.loads(line) for line in (run / "tokens.jsonl").read_text().splitlines()]
     forwards: dict[str, Any] = {
         name: sum(line[name] for line in lines) / len(lines) for name in ("tokens", "images")
     }
     planned = mean_trajectory(lengths, MODELS["3b"].token_side)
     images = 1 + (measured.crops or 0)
-    assert forwards["images"] + images * IMAGE_MARKS == pytest.approx(planned.images, rel=0.15)
+    assert forwards["images"] + images * IMAGE_MARKS == pytest.approx(planned.images, rel=0.03)
     chat_marks = 5 * (2 + 2 * lengths.mean_turns)  # <|im_start|>, role, breaks, <|im_end|>
     assert planned.total <= forwards["tokens"] * 1.03
     assert forwards["tokens"] - planned.total <= 1.2 * chat_marks

@@ -67,20 +67,26 @@ def run(script: Path, tmp_path: Path, *words: str, **env: str) -> subprocess.Com
     )
 
 
-def captured(script: Path, tmp_path: Path, *words: str, **env: str) -> Call:
-    """What the script runs; `swift`'s arguments are parsed by ms-swift's own classes."""
+def recorded(script: Path, tmp_path: Path, *words: str, **env: str) -> Call:
+    """What the script runs."""
     result = run(script, tmp_path, *words, **env)
     assert result.returncode == 0, result.stderr
     (program, *argv), environment = json.loads((tmp_path / "call.json").read_text())
-    call = Call(Path(program).name, argv, environment)
     flags = [word for word in argv if word.startswith("--")]
     assert len(flags) == len(set(flags))
+    return Call(Path(program).name, argv, environment)
+
+
+def captured(script: Path, tmp_path: Path, *words: str, **env: str) -> Call:
+    """What the script runs, a `swift` command parsed by ms-swift's own classes."""
+    call = recorded(script, tmp_path, *words, **env)
     if call.program == "swift":
         cls = CLASSES[call.command]
-        call.args, unknown = parse_args(cls, argv[1:])
+        call.args, unknown = parse_args(cls, call.words[1:])
         assert unknown == []
         # argparse would also take the beginning of a flag's name.
-        assert set(flags) <= {f"--{field.name}" for field in dataclasses.fields(cls)}
+        names = {f"--{field.name}" for field in dataclasses.fields(cls)}
+        assert {word for word in call.words if word.startswith("--")} <= names
     return call
 
 

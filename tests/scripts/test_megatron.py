@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from captured import PLUGIN, SCRIPTS, Call, captured
+from captured import PLUGIN, SCRIPTS, Call, recorded
 
 NODES = {"JUDGE_HOST": "j1", "ROLLOUT_HOST": "r1", "MASTER_ADDR": "t1", "NODE_RANK": "0"}
 
@@ -19,7 +19,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Call]:
     def call(run: str, role: str, **env: str) -> Call:
         folder = tmp_path_factory.mktemp("call")
         script = SCRIPTS / "runs" / f"{run}.sh"
-        return captured(script, folder, role, OUTPUT=str(folder / "out"), **(NODES | env))
+        return recorded(script, folder, role, OUTPUT=str(folder / "out"), **(NODES | env))
 
     return {
         "server": call("7b_megatron", "train"),

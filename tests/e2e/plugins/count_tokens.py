@@ -1,4 +1,4 @@
-"""A callback for the tests: tokens of each trajectory that is trained on, and how many are images."""
+"""A callback for the tests: the tokens of each trajectory that is trained on, and of its images."""
 
 import json
 import os
