@@ -6,8 +6,8 @@
 # Hardware: 1 GPU of 24 GB, 32 GB of memory. Needs no other machine.
 # Judge: the rules. A server decides better, a 72B one best:
 #   DEEPEYES_JUDGE=openai JUDGE_HOST=judge-node bash scripts/runs/3b_lora_1_gpu.sh train
-#   Small judge models have made tool use collapse to zero (DeepEyes issues #55, #78, #100), and so have
-#   tiny updates like this one's. The rules are strict: they miss good paraphrases.
+#   Small judge models (Qwen2.5-7B-Instruct: DeepEyes issue #55) have made tool use collapse to zero, and
+#   updates as small as this one may too. The rules are strict: they miss good paraphrases.
 # Update: 16 prompts x 8 generations on 1 GPU
 # Plan: swift-deepeyes plan --model 3b --lora --gpus 1 --gpu rtx4090 --colocate --rollout-memory 0.6 --prompts 16 --generations 8 --steps 200 --max-pixels 1003520 --max-prompt 4096 --max-response 4096
 # Memory: training "14.6 GB" on average, "18.9 GB" for the longest trajectory, while vLLM sleeps;

@@ -259,7 +259,7 @@ def _warnings(setup: Setup) -> Iterator[str]:
     elif longest > COMFORTABLE_SHARE * gpu:
         yield "The longest trajectories do not fit in training: lower --max-response, or offload."
     if setup.judge.parameters < SMALL_JUDGE_PARAMETERS:
-        yield "Small judges have made tool use collapse (DeepEyes #78): watch the tool metrics."
+        yield "Small judges have made tool use collapse (DeepEyes #55): watch the tool metrics."
     prompt = mean_tokens(setup).prompt
     if prompt > setup.lengths.max_prompt_tokens:
         yield "The largest image does not fit the prompt's limit: such rows are left out."

@@ -177,3 +177,8 @@ def test_settings_from_outside_win(capture: Any) -> None:
     call = captured(capture, "32b_8_nodes", "train", MODEL="mine", NNODES="2", PROMPTS="128")
     assert (call.args.model, call.gpus, update_size(call)) == ("mine", 16, 128 * 16)
     assert captured(capture, "32b_8_nodes", "rollout", MAX_TURNS="6").args.max_turns == 6
+
+
+def test_the_readme_lists_every_run() -> None:
+    listed = re.findall(r"^\| `(\w+)\.sh` \|", (SCRIPTS.parent / "README.md").read_text(), re.M)
+    assert sorted(listed) == NAMES
