@@ -6,7 +6,7 @@
 # memory. Needs ray and what train_megatron.sh needs. It writes the configuration to OUTPUT.
 #   JUDGE_HOST=node3 bash scripts/train_ray.sh
 #
-# What is different there, read in ms-swift 4.6.0 and not run:
+# What is different there, in ms-swift 4.6.0; its driver was run with a toy, the rest only read:
 # - Scheduler and rewards run in the driver: one process does the image work and asks the judge.
 # - The scheduler sees no columns of the row: the prompt decides which tools there are, so toolboxes
 #   of your own (`env_name`) are out of reach.
