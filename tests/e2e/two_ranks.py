@@ -114,6 +114,7 @@ def run_until(
     environment = {**ENVIRONMENT, "DEEPEYES_LOG_DIR": str(folder / "log"), **environment}
     with SwiftProcess(arguments, folder / "train.log", environment) as trainer:
         status = trainer.wait_for_status(300)
+        assert failed_at, f"ended before the judge failed:\n{trainer.read_log()[-3000:]}"
         seconds = time.monotonic() - failed_at[0]
         left_over = trainer.children
         output = trainer.read_log()
