@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +19,7 @@ from two_ranks import (
     GENERATIONS,
     PER_RANK,
     FailedRun,
-    Fault,
+    away_for,
     judges,
     on_two_ranks,
     questions_to,
@@ -140,18 +137,6 @@ def write_rows(toy: Toy, folder: Path) -> None:
     rows[14]["images"] = [{"bytes": narrow.getvalue(), "path": None}]
     rows[15]["prompt"][1]["content"] += "<image>"
     add_dataset(folder, "deepeyes_toy_vstar", rows)
-
-
-def away_for(seconds: float) -> Callable[[Any], Fault]:
-    """From the first question on, errors and silence in turn; then all is well."""
-    faults = cycle((Fault.ERROR_503, Fault.TIMEOUT))
-    began: list[float] = []
-
-    def fault(request: Any) -> Fault:
-        began.append(time.monotonic())
-        return next(faults) if began[-1] - began[0] < seconds else Fault.NONE
-
-    return fault
 
 
 def test_both_servers_generate_with_the_weights_of_every_step(run: Run) -> None:

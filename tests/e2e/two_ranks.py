@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 from toy import with_values
 
@@ -18,8 +20,6 @@ from swift_deepeyes.viewer.log_directory import LogDirectory, read_log
 
 sys.path.append(str(Path(__file__).parents[1] / "judge"))
 from chat_server import ChatServer, Fault
-
-__all__ = ["ChatServer", "Fault"]  # for the cases: that folder is not theirs to find
 
 PLUGINS = Path(__file__).parent / "plugins"
 GENERATIONS = 4
@@ -59,6 +59,18 @@ def judges() -> Iterator[tuple[ChatServer, ChatServer]]:
         server.script.reply = lambda request, log=log: "0" if len(log.served) % 3 == 0 else "1"
     with servers[0], servers[1]:
         yield servers
+
+
+def away_for(seconds: float) -> Callable[[Any], Fault]:
+    """From the first question on, errors and silence in turn; then all is well."""
+    faults = cycle((Fault.ERROR_503, Fault.TIMEOUT))
+    began: list[float] = []
+
+    def fault(request: Any) -> Fault:
+        began.append(time.monotonic())
+        return next(faults) if began[-1] - began[0] < seconds else Fault.NONE
+
+    return fault
 
 
 def settings_of(servers: tuple[ChatServer, ChatServer]) -> dict[str, str]:
