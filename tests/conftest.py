@@ -1,6 +1,20 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from swift_deepeyes.demo import cpu_support
+
+sys.path.insert(0, str(Path(__file__).parent / "older"))
+
+import old_names
+import transformers_4
+
+if old_names.are_needed():
+    old_names.install()
+    old_names.install_in_processes()
+if transformers_4.is_installed():
+    transformers_4.install()
 
 # Beside a CPU build of torch, torchvision only imports with this; where a GPU is, it does nothing.
 cpu_support.install()

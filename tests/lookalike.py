@@ -66,14 +66,14 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def write_with_image_feature(path: Path, rows: list[dict[str, Any]]) -> Path:
     """As `datasets` writes: metadata that make every reader decode the images."""
-    from datasets import Features, Image, List, Value
+    from datasets import Features, Image, Value
 
     text = Value("string")
     features = Features(
         {
             "data_source": text,
-            "prompt": List({"role": text, "content": text}),
-            "images": List(Image()),
+            "prompt": [{"role": text, "content": text}],
+            "images": [Image()],
             "ability": text,
             "env_name": text,
             "reward_model": {"style": text, "ground_truth": text},

@@ -13,18 +13,25 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5")
+import transformers as t
+
+_CONFIGS = {
+    "qwen2_vl": "Qwen2VLConfig",
+    "qwen2_5_vl": "Qwen2_5_VLConfig",
+    "qwen3_vl": "Qwen3VLConfig",
+    "qwen3_5": "Qwen3_5Config",
+}
+FAMILIES = tuple(family for family, name in _CONFIGS.items() if hasattr(t, name))
+"""Those that the installed `transformers` knows."""
 PATCH = {"qwen2_vl": 14, "qwen2_5_vl": 14, "qwen3_vl": 16, "qwen3_5": 16}
 PIXEL_VARIABLES = ("MAX_PIXELS", "MIN_PIXELS", "IMAGE_MAX_TOKEN_NUM", "IMAGE_MIN_TOKEN_NUM")
 
 
 def family_template(family: str, max_pixels: int | None = None) -> Any:
     """A template as ms-swift builds it for this family; `max_pixels` is `--max_pixels`."""
-    from swift.model import get_processor
-    from swift.template import get_template
+    from swift_deepeyes.host.ms_swift import load_template
 
-    processor = get_processor(str(_folder(family)), model_type=family)
-    template = get_template(processor, template_type=family, max_pixels=max_pixels)
+    template = load_template(str(_folder(family)), family, family, max_pixels)
     # The class attribute is Qwen's id; the toy tokenizer has another.
     template.image_token_id = template.tokenizer.convert_tokens_to_ids("<|image_pad|>")
     template.set_mode("train")
@@ -59,17 +66,9 @@ def set_pixel_variables(variables: Mapping[str, str | None]) -> None:
 @lru_cache(maxsize=4)
 def _folder(family: str) -> Path:
     """A checkpoint folder without weights: what ms-swift reads to build a template."""
-    import transformers as t
-
     folder = Path(mkdtemp(prefix=f"toy-{family}-"))
     _processor(family).save_pretrained(folder)
-    configs: dict[str, Any] = {
-        "qwen2_vl": t.Qwen2VLConfig,
-        "qwen2_5_vl": t.Qwen2_5_VLConfig,
-        "qwen3_vl": t.Qwen3VLConfig,
-        "qwen3_5": t.Qwen3_5Config,
-    }
-    configs[family]().save_pretrained(folder)
+    getattr(t, _CONFIGS[family])().save_pretrained(folder)
     written = json.loads((folder / "config.json").read_text())
     written["torch_dtype"] = "float32"
     (folder / "config.json").write_text(json.dumps(written))
@@ -77,8 +76,6 @@ def _folder(family: str) -> Path:
 
 
 def _processor(family: str) -> Any:
-    import transformers as t
-
     from swift_deepeyes.demo.toy.tokenizer import build_tokenizer
 
     classes: dict[str, Any] = {

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from datasets import Dataset, Features, Image, IterableDataset, LargeList, List
+import datasets
+from datasets import Dataset, Features, Image, IterableDataset, LargeList
 
 from swift_deepeyes.core.image_check import BadImageError, as_entry, checked_image
 from swift_deepeyes.host.ms_swift import (
@@ -41,6 +42,9 @@ STRUCT_KEYS = {
 RAW = "raw_"
 IMAGE_TAG = "<image>"
 ENLARGED = "enlarged"
+
+# Before version 4 of `datasets` a list is a `Sequence`, or a Python list with the type in it.
+LISTS = (getattr(datasets, "List", datasets.Sequence), LargeList)
 
 Row = dict[str, Any]
 AnyDataset: TypeAlias = Dataset | IterableDataset
@@ -171,7 +175,9 @@ def _encoded(feature: Any) -> Any:
     """The feature with `Image` left undecoded, at any depth of lists."""
     if isinstance(feature, Image):
         return Image(decode=False)
-    if isinstance(feature, List | LargeList):
+    if isinstance(feature, list):
+        return [_encoded(feature[0])]
+    if isinstance(feature, LISTS):
         return type(feature)(_encoded(feature.feature))
     return feature
 

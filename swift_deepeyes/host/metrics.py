@@ -8,7 +8,6 @@ does not notice.
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import gather_object
+from transformers import TrainerCallback
 
 from swift_deepeyes.core.alarms import Watch, watched
 from swift_deepeyes.core.logged import RunInfo
@@ -26,12 +26,8 @@ from swift_deepeyes.core.settings import settings
 from swift_deepeyes.core.share import Share
 from swift_deepeyes.core.tally import Tally, merged
 from swift_deepeyes.host.collector import Told, collector
-from swift_deepeyes.host.ms_swift import (
-    SwiftMixin,
-    TrainerCallback,
-    callbacks_map,
-    hand_over_template,
-)
+from swift_deepeyes.host.limits import remember_arguments
+from swift_deepeyes.host.ms_swift import add_callback, equip
 from swift_deepeyes.host.records import EVAL, TRAIN, Batch
 
 logger = logging.getLogger(__name__)
@@ -51,11 +47,11 @@ _TOLD_SETTINGS = (
 )
 
 
-class DeepEyesMetrics(TrainerCallback):  # type: ignore[misc]  # ms-swift ships no types
+class DeepEyesMetrics(TrainerCallback):
     """Metrics, alarms and the trajectory log of one trainer."""
 
     def __init__(self, args: Any, trainer: Any) -> None:
-        super().__init__(args, trainer)
+        self.args, self.trainer = args, trainer
         self._run = _run_id(time.time())
         self._watch = Watch()
         self._curves: set[str] = set()
@@ -66,7 +62,8 @@ class DeepEyesMetrics(TrainerCallback):  # type: ignore[misc]  # ms-swift ships 
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Agree on a name for this run, and write what it is."""
-        hand_over_template(self.trainer)
+        equip(self.trainer)
+        remember_arguments(args)  # before 4.0 the rewards are not given them
         self._run = gather_object([self._run])[0]
         if state.is_world_process_zero:
             collector().guard(self._write_run)
@@ -174,21 +171,7 @@ def install_metrics() -> None:
 
     A callback that must be asked for by a flag is missing in the run that would have needed it.
     """
-    callbacks_map[NAME] = DeepEyesMetrics
-    original = SwiftMixin._get_callbacks
-    if getattr(original, "adds_deepeyes_metrics", False):
-        return
-
-    @functools.wraps(original)
-    def with_metrics(self: Any, args: Any) -> list[Any]:
-        callbacks: list[Any] = original(self, args)
-        is_grpo = hasattr(self, "_prepare_rewards")
-        if is_grpo and not any(isinstance(callback, DeepEyesMetrics) for callback in callbacks):
-            callbacks.append(DeepEyesMetrics(args, self))
-        return callbacks
-
-    with_metrics.adds_deepeyes_metrics = True  # type: ignore[attr-defined]
-    SwiftMixin._get_callbacks = with_metrics
+    add_callback(NAME, DeepEyesMetrics)
 
 
 def _over_ranks() -> Tally:

@@ -5,20 +5,27 @@ there, not by a version number, so that a backport counts as what it can do:
 
 - Since 4.5.3 a scheduler reports the token ids of each turn (`get_response_token_data`), and is
   handed the template in colocate mode. Before, ms-swift encodes the texts of all turns but the last
-  once more, and the trainer's callback brings the template (`hand_over_template`).
-- Before 4.3 schedulers have no asynchronous hooks; those versions are refused, with one message.
+  once more, and the trainer's callback brings the template (`equip`).
+- Since 4.3 schedulers have asynchronous hooks, and a trainer asks `_get_callbacks` for callbacks.
+  Before, `hookless` calls the hooks, and a trainer is given its callback when it is made.
+- Before 4.0 the modules have other names.
+- Before 3.12.1 there are no asynchronous rewards; those versions are refused, with one message.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from packaging.version import Version
 
-OLDEST = Version("4.3")
+from swift_deepeyes.host import hookless
+
+OLDEST = Version("3.12.1")
 INSTALLED = Version(version("ms-swift"))
 
 
@@ -28,25 +35,38 @@ class UnsupportedMsSwift(ImportError):
 
 if INSTALLED < OLDEST:
     raise UnsupportedMsSwift(
-        f"swift-deepeyes needs ms-swift {OLDEST} or later and found {INSTALLED}, whose schedulers "
-        f'have no asynchronous hooks. The fix: pip install "ms-swift>={OLDEST}"'
+        f"swift-deepeyes needs ms-swift {OLDEST} or later and found {INSTALLED}, which has no "
+        f'asynchronous rewards. The fix: pip install "ms-swift>={OLDEST}"'
     )
 
-import swift.dataset.register as dataset_register  # noqa: E402
-from swift.callbacks import TrainerCallback, callbacks_map  # noqa: E402
-from swift.dataset import DatasetMeta  # noqa: E402
-from swift.dataset.preprocessor import AutoPreprocessor, MessagesPreprocessor  # noqa: E402
-from swift.rewards import AsyncORM, orms  # noqa: E402
-from swift.rollout import MultiTurnScheduler, multi_turns  # noqa: E402
-from swift.template.vision_utils import load_image  # noqa: E402
 from swift.trainers.mixin import SwiftMixin  # noqa: E402
+
+HAS_NEW_NAMES = find_spec("swift.rewards") is not None
+if HAS_NEW_NAMES:
+    import swift.dataset.register as dataset_register
+    from swift.callbacks import callbacks_map
+    from swift.dataset import DatasetMeta
+    from swift.dataset.preprocessor import AutoPreprocessor, MessagesPreprocessor
+    from swift.infer_engine.protocol import RolloutOutput
+    from swift.rewards import AsyncORM, orms
+    from swift.rollout import MultiTurnScheduler, multi_turns
+    from swift.template.vision_utils import load_image
+else:
+    import swift.llm.dataset.register as dataset_register
+    from swift.llm.dataset import AutoPreprocessor, DatasetMeta, MessagesPreprocessor
+    from swift.llm.infer.protocol import RolloutOutput
+    from swift.llm.template.vision_utils import load_image
+    from swift.plugin import AsyncORM, MultiTurnScheduler, multi_turns, orms
+
+    callbacks_map = {}  # there is no `--callbacks`
 
 __all__ = [
     "AsyncORM", "AutoPreprocessor", "DatasetMeta", "MessagesPreprocessor", "Scheduler",
-    "SwiftMixin", "TrainerCallback", "callbacks_map", "dataset_register", "hand_over_template",
-    "load_image", "load_template", "multi_turns", "orms",
+    "add_callback", "dataset_register", "equip", "load_image", "load_template", "multi_turns",
+    "orms",
 ]  # fmt: skip
 
+CALLS_HOOKS = hasattr(MultiTurnScheduler, "on_turn_end")
 REPORTS_TOKEN_IDS = hasattr(MultiTurnScheduler, "get_response_token_data")
 
 
@@ -67,12 +87,68 @@ class Scheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift has no ty
             'pip install "ms-swift>=4.5.3", or a rollout server (--vllm_mode server)'
         )
 
+    if not CALLS_HOOKS:
 
-def hand_over_template(trainer: Any) -> None:
-    """Give the trainer's own scheduler (colocate mode) the template, where ms-swift did not."""
+        async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
+            """Server mode's driver, with the hooks."""
+            return await hookless.run(RolloutOutput, self, infer_request, request_config, **kwargs)
+
+
+def equip(trainer: Any) -> None:
+    """Give the trainer's own scheduler (colocate mode) what its ms-swift does not: see above."""
     scheduler = getattr(trainer, "multi_turn_scheduler", None)
-    if isinstance(scheduler, Scheduler) and scheduler._template is None:
+    if not isinstance(scheduler, Scheduler):
+        return
+    if scheduler._template is None:
         scheduler._template = trainer.template
+    if not CALLS_HOOKS:
+        driver = functools.partial(hookless.run_batch, RolloutOutput, trainer)
+        trainer._colocate_multi_turn_infer = driver
+
+
+def add_callback(name: str, callback_type: type[Any]) -> None:
+    """Register a callback, and add it to every GRPO trainer that has none. Idempotent."""
+    callbacks_map[name] = callback_type
+    if callback_type in _added:
+        return
+    _added.add(callback_type)
+    if hasattr(SwiftMixin, "_get_callbacks"):
+        _add_when_asked(callback_type)
+    else:
+        _add_when_made(callback_type)
+
+
+_added: set[type[Any]] = set()
+
+
+def _add_when_asked(callback_type: type[Any]) -> None:
+    original = SwiftMixin._get_callbacks
+
+    @functools.wraps(original)
+    def get_callbacks(self: Any, args: Any) -> list[Any]:
+        callbacks: list[Any] = original(self, args)
+        if _is_missing(callback_type, self, callbacks):
+            callbacks.append(callback_type(args, self))
+        return callbacks
+
+    SwiftMixin._get_callbacks = get_callbacks
+
+
+def _add_when_made(callback_type: type[Any]) -> None:
+    original = SwiftMixin.__init__
+
+    @functools.wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if _is_missing(callback_type, self, self.callback_handler.callbacks):
+            self.add_callback(callback_type(self.args, self))
+
+    SwiftMixin.__init__ = init
+
+
+def _is_missing(callback_type: type[Any], trainer: Any, callbacks: Sequence[Any]) -> bool:
+    is_grpo = hasattr(trainer, "_prepare_rewards")
+    return is_grpo and not any(isinstance(one, callback_type) for one in callbacks)
 
 
 def load_template(
@@ -80,14 +156,21 @@ def load_template(
     model_type: str | None,
     template_type: str | None,
     max_pixels: int | None,
-    external_plugins: Sequence[Path],
+    external_plugins: Sequence[Path] = (),
 ) -> Any:
     """A model's template as `swift rlhf` builds it from the same arguments, without weights."""
-    from swift.model import get_processor
-    from swift.template import get_template
     from swift.utils.utils import import_external_file
 
     for path in external_plugins:
         import_external_file(str(path))
+    if not HAS_NEW_NAMES:
+        from swift.llm import get_model_tokenizer, get_template
+
+        _, processor = get_model_tokenizer(model, model_type=model_type, load_model=False)
+        template_type = template_type or processor.model_meta.template
+        return get_template(template_type, processor, max_pixels=max_pixels)
+    from swift.model import get_processor
+    from swift.template import get_template
+
     processor = get_processor(model, model_type=model_type)
     return get_template(processor, template_type=template_type, max_pixels=max_pixels)

@@ -32,7 +32,6 @@ class _SharedReward(AsyncORM):  # type: ignore[misc]  # ms-swift ships no types
 
     def __init__(self, args: object = None, **kwargs: object) -> None:
         """Called by ms-swift. Raises `SettingsError` for a wrong `DEEPEYES_*` value."""
-        super().__init__(args, **kwargs)
         settings()
         remember_arguments(args)
 

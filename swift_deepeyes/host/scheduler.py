@@ -143,7 +143,8 @@ class DeepEyesScheduler(Scheduler):
         messages = [m for m in request.messages if m.get("role") != "assistant"]
         prompt = "\n".join(_text(message) for message in messages)
         chosen = self._settings
-        recipe = view_recipe(template, request.chat_template_kwargs)
+        # Before 4.3 a row cannot have options of its own.
+        recipe = view_recipe(template, getattr(request, "chat_template_kwargs", None))
         gallery = Gallery(
             request.images or [],
             load=load_image,

@@ -16,9 +16,8 @@ from swift.infer_engine.protocol import (
     RolloutOutput,
     UsageInfo,
 )
-from swift.rollout import run_multi_turn
 
-from swift_deepeyes.host.ms_swift import hand_over_template
+from swift_deepeyes.host.ms_swift import CALLS_HOOKS, equip
 from swift_deepeyes.host.scheduler import DeepEyesScheduler
 
 Policy = Callable[[RolloutInferRequest], str]
@@ -62,20 +61,27 @@ def run_server(
 def run_colocate(
     policy: Policy, template: Any, requests: list[RolloutInferRequest], max_turns: int = 6
 ) -> tuple[list[RolloutOutput], DeepEyesScheduler]:
-    """Colocate mode: `run_multi_turn`, turn by turn over the batch."""
-    from swift.rollout import invoke_async_hook
-
+    """Colocate mode, turn by turn over the batch: `run_multi_turn`, or before 4.3 ours."""
     scheduler = DeepEyesScheduler(
         max_turns=max_turns, tokenizer=template.tokenizer, template=template
     )
-    # As the trainer's callback does it when training begins; nothing to do since 4.5.3.
-    hand_over_template(SimpleNamespace(multi_turn_scheduler=scheduler, template=template))
 
     def rollout(batch: list[RolloutInferRequest], config: Any) -> list[RolloutOutput]:
         return [RolloutOutput(response=respond(policy, r, template.tokenizer)) for r in batch]
 
-    invoke_async_hook(scheduler.on_trajectory_start(requests))
-    outputs = run_multi_turn(
-        requests, rollout(requests, None), scheduler, rollout, RequestConfig(), max_turns
+    trainer = SimpleNamespace(
+        multi_turn_scheduler=scheduler,
+        template=template,
+        inputs2requests=list,
+        _rollout=rollout,
+        _postprocess_rollout_outputs=lambda inputs, outputs: outputs,
     )
+    equip(trainer)  # as the trainer's callback does it when training begins
+    first, config = rollout(requests, None), RequestConfig()
+    if not CALLS_HOOKS:
+        return trainer._colocate_multi_turn_infer(requests, first, config), scheduler
+    from swift.rollout import invoke_async_hook, run_multi_turn
+
+    invoke_async_hook(scheduler.on_trajectory_start(requests))
+    outputs = run_multi_turn(requests, first, scheduler, rollout, config, max_turns)
     return outputs, scheduler
