@@ -46,8 +46,9 @@ result() {
 check() {
     local version="$1" folder=".versions/$1"
     mkdir -p "$folder"
-    # shellcheck disable=SC2034  # environment.sh's
+    # shellcheck disable=SC2034  # these two are for environment.sh
     VENV="$folder/venv"
+    # shellcheck disable=SC2034
     read -ra EXACTLY <<<"ms-swift==$version ${WITH[$version]}"
     ensure_environment >&2
     echo "ms-swift $version: contract tests, then runs; logs in $folder" >&2

@@ -4,6 +4,10 @@
 
 : "${DEEPSPEED:=zero3}" # zero3_offload where memory is short; none for a single GPU
 : "${ATTENTION:=sdpa}"  # flash_attn is faster, and a package of its own
+# Seconds that a rank waits for another, an hour longer than for a generation and a judge that is
+# away. When a rank ends with an error torchrun ends those of its own machine; the others wait this
+# long at worst, with ms-swift's default for 208 days.
+: "${DDP_TIMEOUT:=7200}"
 
 SWIFT_ARGUMENTS=(
     --attn_impl "$ATTENTION"
@@ -11,6 +15,7 @@ SWIFT_ARGUMENTS=(
     --lr_scheduler_type constant
     --warmup_ratio 0
     --max_steps "$STEPS"
+    --ddp_timeout "$DDP_TIMEOUT"
 )
 [ "$DEEPSPEED" = none ] || SWIFT_ARGUMENTS+=(--deepspeed "$DEEPSPEED")
 

@@ -94,6 +94,8 @@ def test_training_settings(capture: Any, script: str) -> None:
     assert args.reward_funcs == [f"deepeyes_{kind}" for kind in kinds]
     assert args.reward_weights == [1, 0, 0, 0]
     assert args.loss_scale == "default"
+    # On other machines a rank must notice that one is gone, but not while the judge is awaited.
+    assert Settings().judge_wait + 3600 <= args.ddp_timeout <= 24 * 3600
     assert (args.learning_rate, args.beta, args.temperature) == (1e-6, 0, 1.0)
     assert (args.freeze_vit, args.freeze_aligner) == (False, False)
     assert (args.max_length, args.max_completion_length) == (8192, 10240)
