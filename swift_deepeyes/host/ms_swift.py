@@ -77,11 +77,16 @@ class Scheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift has no ty
 
     @property
     def template(self) -> Any:
-        """The template of this process: given in colocate mode, the engine's on a server."""
-        if self._template is not None:
-            return self._template
-        if self.infer_engine is not None:
-            return self.infer_engine.template
+        """The template of this process: given in colocate mode, the engine's on a server.
+
+        Never None, and no `AttributeError`: ms-swift's `__getattr__` would turn it into None, and
+        boxes would count in a frame that is not the model's.
+        """
+        names = ("template", "default_template")  # the latter before 4.0
+        given = (self._template, *(getattr(self.infer_engine, name, None) for name in names))
+        for template in given:
+            if template is not None:
+                return template
         raise UnsupportedMsSwift(
             f"ms-swift {INSTALLED} hands a scheduler no template in this mode. The fix: "
             'pip install "ms-swift>=4.5.3", or a rollout server (--vllm_mode server)'

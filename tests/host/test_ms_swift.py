@@ -27,16 +27,16 @@ def test_other_trainers_are_left_alone(scheduler: object) -> None:
     equip(SimpleNamespace())
 
 
-def test_a_server_has_its_engines_template() -> None:
-    scheduler = DeepEyesScheduler(
-        infer_engine=SimpleNamespace(template="the engine's", tokenizer=None)
-    )
-    assert scheduler.template == "the engine's"
+@pytest.mark.parametrize("name", ["template", "default_template"])  # the latter before 4.0
+def test_a_server_has_its_engines_template(name: str) -> None:
+    engine = SimpleNamespace(**{name: "the engine's"}, tokenizer=None)
+    assert DeepEyesScheduler(infer_engine=engine).template == "the engine's"
 
 
-def test_no_template_at_all_is_an_error_that_names_the_fix() -> None:
+@pytest.mark.parametrize("engine", [None, SimpleNamespace(tokenizer=None, engine=None)])
+def test_no_template_at_all_is_an_error_that_names_the_fix(engine: object) -> None:
     with pytest.raises(UnsupportedMsSwift, match=r'pip install "ms-swift>=4\.5\.3"'):
-        _ = Scheduler(max_turns=3).template
+        _ = Scheduler(infer_engine=engine, max_turns=3).template
 
 
 class Callback:

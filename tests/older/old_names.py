@@ -43,6 +43,7 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
     patched = patches.AFTER_IMPORT
     patched.update({old: patch for new, patch in [*patched.items()] if (old := _old_name(new))})
+    patched["vllm.utils"] = _give_open_port
     cpu_support.install()  # copies the tables
 
 
@@ -64,6 +65,12 @@ def install_in_processes() -> None:
 
     processes.swift_environment = environment
     processes.SwiftProcess.__init__ = start_with_old_flags  # type: ignore[method-assign]
+
+
+def _give_open_port(utils: Any) -> None:
+    """For trl before 0.25, which looks for it where vLLM had it before 0.12."""
+    if not hasattr(utils, "get_open_port"):
+        utils.get_open_port = import_module("vllm.utils.network_utils").get_open_port
 
 
 def _old_name(name: str) -> str | None:
