@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import count
 from typing import Any
 
 from accelerate.utils import gather_object
@@ -28,12 +27,13 @@ async def run(
     """One trajectory on a rollout server, from its prompt to its end."""
     await scheduler.on_trajectory_start([request])
     infos: dict[str, Any] = {}
-    for turn in count(1):
+    turn = 0
+    while True:
+        turn += 1
         response = await scheduler.infer_engine.infer_async(request, request_config, **kwargs)
         if await _is_over(scheduler, request, response, turn, infos):
             return _output(output_type, request, response, infos)
         scheduler.step(request, response.choices[0], turn)
-    raise AssertionError
 
 
 def run_batch(
@@ -54,9 +54,9 @@ def run_batch(
     infos: list[dict[str, Any]] = [{} for _ in requests]
     finished: list[Any] = [None] * len(requests)
     running, outputs = list(range(len(requests))), list(first_outputs)
-    for turn in count(1):
-        if not any(gather_object([bool(running)])):
-            break
+    turn = 0
+    while any(gather_object([bool(running)])):
+        turn += 1
         responses = [output.response for output in outputs]
         over = asyncio.run(
             _all(

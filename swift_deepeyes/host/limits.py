@@ -1,8 +1,9 @@
 """How many tokens a conversation may have, from whoever knows it.
 
 The rollout server's engine knows `max_model_len`. In colocate mode ms-swift hands a scheduler only
-`max_turns`, tokenizer and template, but it hands the run's arguments to every reward function: the
-rewards leave them here. `DEEPEYES_MAX_CONTEXT` overrides both.
+`max_turns`, tokenizer and template, but it hands the run's arguments to the trainer's callbacks
+and, since 4.0, to every reward function: these leave them here. `DEEPEYES_MAX_CONTEXT` overrides
+both.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class DeepEyesMetrics(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Agree on a name for this run, and write what it is."""
         equip(self.trainer)
-        remember_arguments(args)  # before 4.0 the rewards are not given them
+        remember_arguments(args)
         self._run = gather_object([self._run])[0]
         if state.is_world_process_zero:
             collector().guard(self._write_run)
