@@ -10,8 +10,7 @@ import json
 import random
 from typing import Any
 
-from swift.rollout import multi_turns
-
+from swift_deepeyes.host.ms_swift import multi_turns
 from swift_deepeyes.host.scheduler import DeepEyesScheduler
 
 
