@@ -54,7 +54,10 @@ check() {
     VENV="$folder/venv"
     read -ra EXACTLY <<<"ms-swift==$version ${WITH[$version]}"
     case "$version" in
-    3.* | 4.0.*) TORCH_VERSION=2.9.1 TORCHVISION_VERSION=0.24.1 ;; # what that vLLM was built for
+    3.* | 4.0.*)
+        TORCH_VERSION=2.9.1 TORCHVISION_VERSION=0.24.1 # what that vLLM was built for
+        export VLLM_CPU_OMP_THREADS_BIND=nobind        # and it wants a NUMA node for each rank
+        ;;
     *) CONTRACTS+=("${SINCE_4_3[@]}") ;;
     esac
     ensure_environment >&2

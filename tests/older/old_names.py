@@ -54,8 +54,6 @@ def install_in_processes() -> None:
     def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         made = environment_of(extra)
         paths = [str(SITE_FOLDER), str(SITE_FOLDER.parent), made["PYTHONPATH"]]
-        # This vLLM wants a NUMA node for each rank.
-        made["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
         return {**made, "PYTHONPATH": os.pathsep.join(paths)}
 
     def start_with_old_flags(self: Any, arguments: Sequence[str], *rest: Any) -> None:
