@@ -58,25 +58,31 @@ def run_server(
     return asyncio.run(run_all()), scheduler
 
 
-def run_colocate(
-    policy: Policy, template: Any, requests: list[RolloutInferRequest], max_turns: int = 6
-) -> tuple[list[RolloutOutput], DeepEyesScheduler]:
-    """Colocate mode, turn by turn over the batch: `run_multi_turn`, or before 4.3 ours."""
-    scheduler = DeepEyesScheduler(
-        max_turns=max_turns, tokenizer=template.tokenizer, template=template
-    )
+def colocate_trainer(policy: Policy, template: Any, max_turns: int = 6) -> Any:
+    """What a driver in colocate mode uses of ms-swift's trainer, equipped as by our callback."""
 
     def rollout(batch: list[RolloutInferRequest], config: Any) -> list[RolloutOutput]:
         return [RolloutOutput(response=respond(policy, r, template.tokenizer)) for r in batch]
 
     trainer = SimpleNamespace(
-        multi_turn_scheduler=scheduler,
+        multi_turn_scheduler=DeepEyesScheduler(
+            max_turns=max_turns, tokenizer=template.tokenizer, template=template
+        ),
         template=template,
         inputs2requests=list,
         _rollout=rollout,
         _postprocess_rollout_outputs=lambda inputs, outputs: outputs,
     )
-    equip(trainer)  # as the trainer's callback does it when training begins
+    equip(trainer)
+    return trainer
+
+
+def run_colocate(
+    policy: Policy, template: Any, requests: list[RolloutInferRequest], max_turns: int = 6
+) -> tuple[list[RolloutOutput], DeepEyesScheduler]:
+    """Colocate mode, turn by turn over the batch: `run_multi_turn`, or before 4.3 ours."""
+    trainer = colocate_trainer(policy, template, max_turns)
+    scheduler, rollout = trainer.multi_turn_scheduler, trainer._rollout
     first, config = rollout(requests, None), RequestConfig()
     if not CALLS_HOOKS:
         return trainer._colocate_multi_turn_infer(requests, first, config), scheduler

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from drivers import Policy, StubEngine, respond, run_colocate, run_server
+from drivers import Policy, StubEngine, colocate_trainer, run_colocate, run_server
 from PIL import Image
 from swift.infer_engine.protocol import RequestConfig, RolloutInferRequest, RolloutOutput
 
 from swift_deepeyes.core.pixels import to_png
 from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.host import hookless
-from swift_deepeyes.host.ms_swift import equip
 from swift_deepeyes.host.scheduler import DeepEyesScheduler
 
 CALL = '<tool_call>{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": %s}}</tool_call>'
@@ -54,21 +51,10 @@ def by_run(policy: Policy, template: Any, requests: list[Any]) -> tuple[list[Any
 
 
 def by_run_batch(policy: Policy, template: Any, requests: list[Any]) -> tuple[list[Any], Any]:
-    scheduler = DeepEyesScheduler(max_turns=6, tokenizer=template.tokenizer)
-
-    def rollout(batch: list[Any], config: Any) -> list[RolloutOutput]:
-        return [RolloutOutput(response=respond(policy, r, template.tokenizer)) for r in batch]
-
-    trainer = SimpleNamespace(
-        multi_turn_scheduler=scheduler,
-        template=template,
-        inputs2requests=list,
-        _rollout=rollout,
-        _postprocess_rollout_outputs=lambda inputs, outputs: outputs,
-    )
-    equip(trainer)
-    drive = partial(hookless.run_batch, RolloutOutput, trainer)
-    return drive(requests, rollout(requests, None), RequestConfig()), scheduler
+    trainer = colocate_trainer(policy, template)
+    first, config = trainer._rollout(requests, None), RequestConfig()
+    outputs = hookless.run_batch(RolloutOutput, trainer, requests, first, config)
+    return outputs, trainer.multi_turn_scheduler
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(by_run, run_server), (by_run_batch, run_colocate)])
