@@ -28,7 +28,7 @@ def test_server_mode_with_mixed_rows(
         served = servers[0].read_log()
         check_by_doctor(servers[0].port, monkeypatch)
     steps = training_steps(tmp_path / "grpo")
-    assert len(steps) == 2 and all(step["grad_norm"] > 0 for step in steps)
+    assert len(steps) == 2 and any(step["grad_norm"] > 0 for step in steps)
     # Weights went over after the first step, and generation came back each time.
     assert "update_flattened_params" in served or "update_named_param" in served
     assert served.count("POST /infer/") >= 2

@@ -17,6 +17,7 @@ from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
 
 WARM_START_STEPS = 150
+ZOOM_SHARE = 0.6  # more than in the demo, so that even a few rollouts have crops
 
 
 def with_values(arguments: list[str], **values: str) -> list[str]:
@@ -76,7 +77,7 @@ def make_toy(folder: Path) -> Toy:
     build_model(options.model, options.seed)
     build_data(options.data, options.seed, 32)
     rows = WARM_START_STEPS * commands.WARM_START_BATCH
-    dataset = build_warm_start(options.data, options.seed, rows)
+    dataset = build_warm_start(options.data, options.seed, rows, ZOOM_SHARE)
     steps = {"max_steps": str(WARM_START_STEPS), "save_steps": str(WARM_START_STEPS)}
     arguments = with_values(commands.warm_start_arguments(options, dataset), **steps)
     SwiftProcess(arguments, folder / "warm_start.log").wait(600)

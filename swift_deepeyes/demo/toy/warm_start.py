@@ -20,7 +20,7 @@ ZOOM_SHARE = 0.35
 RIGHT_ROOM_SHARE = 0.9
 
 
-def build_warm_start(folder: Path, seed: int, rows: int) -> Path:
+def build_warm_start(folder: Path, seed: int, rows: int, zoom_share: float = ZOOM_SHARE) -> Path:
     """Write `rows` trajectories and their images; returns the JSONL file for `--dataset`."""
     images = folder / "warm_start_images"
     images.mkdir(parents=True, exist_ok=True)
@@ -28,14 +28,14 @@ def build_warm_start(folder: Path, seed: int, rows: int) -> Path:
     path = folder / "warm_start.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for _ in range(rows):
-            file.write(json.dumps(_trajectory(rng, images)) + "\n")
+            file.write(json.dumps(_trajectory(rng, images, zoom_share)) + "\n")
     return path
 
 
-def _trajectory(rng: random.Random, images: Path) -> dict[str, Any]:
+def _trajectory(rng: random.Random, images: Path, zoom_share: float) -> dict[str, Any]:
     scene = random_scene(rng)
     turns, paths = [wording.direct_turn(scene.pattern)], [_store(images, scene)]
-    if rng.random() < ZOOM_SHARE:
+    if rng.random() < zoom_share:
         wrong_room = rng.choice([room for room in range(ROOMS) if room != scene.room])
         room = scene.room if rng.random() < RIGHT_ROOM_SHARE else wrong_room
         turns = [wording.zoom_turn(room_box(room)), wording.zoomed_turn(scene.pattern)]
