@@ -11,6 +11,7 @@ Rules, weights and what they read are `core/scoring`'s; here is only ms-swift's 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -27,7 +28,7 @@ from swift_deepeyes.judge import Judge, JudgeError, make_judge
 _in_flight: dict[tuple[int, ...], asyncio.Task[list[SampleScore]]] = {}
 
 
-class _SharedReward(AsyncORM):  # type: ignore[misc]  # ms-swift ships no types
+class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no types
     """One number out of each trajectory's score."""
 
     def __init__(self, args: object = None, **kwargs: object) -> None:
@@ -40,9 +41,9 @@ class _SharedReward(AsyncORM):  # type: ignore[misc]  # ms-swift ships no types
         return [self.value(score) for score in await score_columns(completions, kwargs)]
 
     @staticmethod
+    @abstractmethod
     def value(score: SampleScore) -> float | None:
         """What this reward takes from a score."""
-        raise NotImplementedError
 
 
 class DeepEyesReward(_SharedReward):

@@ -101,7 +101,7 @@ def _measure(wanted: WantedPicture) -> Picture:
     try:
         with Image.open(wanted.path) as image:
             return Picture(PictureState.OVER_BUDGET, image.width, image.height)
-    except Exception:
+    except Exception:  # as in `_encode`
         return Picture(PictureState.UNREADABLE)
 
 
@@ -111,7 +111,8 @@ def _encode(wanted: WantedPicture) -> Picture:
     try:
         return _data_uri(wanted.path.read_bytes(), wanted.max_side)
     except Exception:
-        # Any library's complaint about a broken file: it is a fact about the log, shown as such.
+        # Pillow raises many things at a broken file. Each is a fact about the log, which the page
+        # shows and counts.
         return Picture(PictureState.UNREADABLE)
 
 

@@ -7,7 +7,6 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-import pytest
 from chat_server import ChatServer
 from judging import ask, judge_all, make, samples, truth
 
@@ -105,8 +104,7 @@ def test_the_first_question_being_refused_spoils_nothing(server: ChatServer) -> 
 def fields_of(package: str, pattern: str, *classes: str) -> set[str]:
     """The annotated fields of classes in an installed package, read without importing it."""
     spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        pytest.skip(f"{package} is not installed")
+    assert spec is not None and spec.submodule_search_locations, f"{package} is not installed"
     (file,) = Path(next(iter(spec.submodule_search_locations))).glob(pattern)
     return {
         statement.target.id
