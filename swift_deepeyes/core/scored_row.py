@@ -58,7 +58,7 @@ class ScoredRow(FrozenModel):
     """What is needed to score one trajectory.
 
     `source` and `index` are the row's own names (None: not given); `is_known_source` is False where
-    `rule` had to be guessed.
+    `rule` had to be guessed. `alternatives`: further references, each as good as `reference`.
     """
 
     source: str | None
@@ -67,6 +67,7 @@ class ScoredRow(FrozenModel):
     is_known_source: bool
     question: str
     reference: str
+    alternatives: tuple[str, ...] = ()
     transcript: Transcript | None
 
     @property

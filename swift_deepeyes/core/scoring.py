@@ -127,6 +127,7 @@ def _question(row: ScoredRow, reading: Reading | None) -> JudgeQuestion:
         question=row.question,
         reference=row.reference,
         answer=(reading.answer if reading else None) or "",
+        alternatives=row.alternatives,
     )
 
 

@@ -15,12 +15,16 @@ class QuestionKind(StrEnum):
 
 
 class JudgeQuestion(FrozenModel):
-    """One thing to decide: whether `answer` (untrusted, the model's) means `reference`."""
+    """One thing to decide: whether `answer` (untrusted, the model's) means `reference`.
+
+    `alternatives`: other references of the same row; an answer that means any one of them is right.
+    """
 
     kind: QuestionKind
     question: str
     reference: str
     answer: str
+    alternatives: tuple[str, ...] = ()
 
 
 class Outcome(StrEnum):
