@@ -233,7 +233,34 @@ def test_columns_that_are_missing_or_json_text(tmp_path: Path) -> None:
     register_rows("mine", lookalike.write(tmp_path / "mine.parquet", [row]))
     (loaded,) = load("mine")
     assert loaded["extra_info"]["index"] == "7"
-    assert loaded["env_name"] == loaded["ability"] == ""
+    assert (loaded["env_name"], loaded["ability"]) == (None, "")
+
+
+def test_what_a_file_does_not_say_of_tools_is_left_to_the_prompt(tmp_path: Path) -> None:
+    """ "" means that there is no tool; of that, a missing column says nothing."""
+
+    def file(name: str, values: list[str | None] | None, source: str = "vstar") -> str:
+        rows = [lookalike.row(source, f"{name}-{i}") for i in range(3)]
+        for row, value in zip(rows, values or [None] * 3, strict=True):
+            row["env_name"] = value
+            if values is None:
+                del row["env_name"]
+        register_rows(name, lookalike.write(tmp_path / f"{name}.parquet", rows))
+        return name
+
+    tool = "visual_toolbox_v2"
+    names = [
+        file("without", None),
+        file("nulls", [None] * 3),
+        file("some", [tool, None, ""]),
+        file("nulls_no_tool", [None] * 3, "thinklite_eureka"),
+    ]
+    expected = [None] * 6 + [tool, "", ""] + [""] * 3
+    assert [row["env_name"] for row in load(*names)] == expected
+    assert [row["env_name"] for row in load(*names[2:], *names[:2])] == expected[6:] + expected[:6]
+    assert [row["env_name"] for row in load(names[0])] == [None] * 3
+    assert [row["env_name"] for row in load(*names, num_proc=2)] == expected
+    assert [row["env_name"] for row in load(*names, streaming=True)] == expected
 
 
 def test_a_user_sees_the_line_in_the_console(tmp_path: Path) -> None:

@@ -208,3 +208,91 @@ def test_an_unknown_source_is_math_if_it_asks_for_a_box_and_has_no_tool(
 def test_a_row_is_named_by_source_and_index() -> None:
     assert row().name == "vstar/5"
     assert row(data_source=None, extra_info=None).name == "?/?"
+
+
+SHOTS = [
+    SYSTEM,
+    {"role": "user", "content": f"<image>\nHow many cats?{TURN_INSTRUCTION}"},
+    {"role": "assistant", "content": "<think>I look.</think><tool_call>{}</tool_call>"},
+    CROP,
+    {"role": "assistant", "content": "<think>One.</think><answer>1</answer>"},
+    USER,
+]
+MINE = {"role": "assistant", "content": "<tool_call>mine</tool_call>"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "infos", "texts"),
+    [
+        ([*SHOTS, LAST], None, (GOOD,)),
+        ([*SHOTS, IDS, CROP, LAST], None, (None, GOOD)),
+        ([*SHOTS, MINE, CROP, LAST], None, ("<tool_call>mine</tool_call>", GOOD)),
+        ([*SHOTS, MINE, {"role": "tool", "content": "Too small."}, LAST], None,
+         ("<tool_call>mine</tool_call>", GOOD)),
+        ([*SHOTS, MINE, {"role": "user", "content": "Go on."}, LAST], {"num_turns": 2},
+         ("<tool_call>mine</tool_call>", GOOD)),
+        ([*SHOTS, LAST], {"num_turns": 1}, (GOOD,)),
+        ([*SHOTS, LAST], {"num_turns": "many"}, (GOOD,)),
+        ([*SHOTS, LAST], {"num_turns": True}, (GOOD,)),
+        ([*SHOTS, LAST], {"num_turns": 99},
+         (SHOTS[2]["content"], SHOTS[4]["content"], GOOD)),
+        (SHOTS, None, (GOOD,)),  # the completion is not among the messages
+        (SHOTS, {"num_turns": 1}, (GOOD,)),
+        ([*SHOTS, MINE, CROP], {"num_turns": 2}, ("<tool_call>mine</tool_call>", GOOD)),
+    ],
+)  # fmt: skip
+def test_shots_of_the_prompt_are_not_the_models_turns(
+    messages: list[dict], infos: object, texts: tuple[str | None, ...]
+) -> None:
+    read = row(messages=messages, images=[FILE] * 3, rollout_infos=infos, extra_info=None)
+    assert read.transcript is not None
+    assert tuple(turn.text for turn in read.transcript.exchanges) == texts
+    # The question is the one that the model answers.
+    assert read.question == (
+        "Which colour?" if texts[0] != SHOTS[2]["content"] else "How many cats?"
+    )
+
+
+def test_crops_of_shots_are_not_the_models() -> None:
+    images = [PNG] * 3  # two of the prompt's questions, one in its shot
+    transcript = row(messages=[*SHOTS, LAST], images=images).transcript
+    assert transcript is not None and transcript.crops == 0
+    transcript = row(messages=[*SHOTS, IDS, CROP, LAST], images=[*images, PNG]).transcript
+    assert transcript is not None and transcript.crops == 1
+
+
+def test_with_a_record_the_last_question_counts_too() -> None:
+    messages = [*SHOTS, IDS, CROP, LAST]
+    assert row(messages=messages, rollout_infos=record(), extra_info=None).question == (
+        "Which colour?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("env_name", "rule"),
+    [
+        (None, ScoringRule.VISUAL),  # not known: the prompt announces the tool
+        ("visual_toolbox_v2", ScoringRule.VISUAL),
+        ("", ScoringRule.MATH),  # known: no tool, whatever the prompt says
+        (" None ", ScoringRule.MATH),
+        ("nan", ScoringRule.MATH),
+    ],
+)
+def test_an_empty_env_name_means_no_tool_and_a_missing_one_nothing(
+    env_name: object, rule: ScoringRule
+) -> None:
+    asks = {"role": "user", "content": r"<image> How many? Put it in \boxed{}."}
+    read = row(data_source="mine", messages=[SYSTEM, asks, LAST], env_name=env_name)
+    assert read.rule is rule
+
+
+def test_half_a_character_in_a_row_becomes_text_that_can_be_sent() -> None:
+    read = row(
+        completion="<answer>\ud83d</answer>",
+        reward_model='{"ground_truth": "\\ud83d red"}',
+        extra_info={"question": "\udfffWhich?"},
+        messages=[USER, {"role": "assistant", "content": "\ud83d"}],
+    )
+    assert read.transcript is not None
+    for text in (read.reference, read.question, *read.transcript.texts):
+        text.encode()

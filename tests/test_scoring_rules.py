@@ -117,6 +117,33 @@ VISUAL = [
         (E.UNBALANCED_THINK,),
     ),
     Case(
+        "a thought that the prompt may have opened",
+        ("maybe <answer>blue</answer></think> <answer>red</answer>",),
+        SLOPPY,
+        RIGHT,
+    ),
+    Case(
+        "one that is closed twice",
+        ("<think>maybe</think></think> <answer>red</answer>",),
+        SLOPPY,
+        SLOPPY,
+        (E.UNBALANCED_THINK,),
+    ),
+    Case(
+        "an answer drafted in a thought of another spelling",
+        ("<Think><answer>red</answer></Think> Done.",),
+        RIGHT,
+        NOTHING,
+        (E.ANSWER_IN_THINK, E.UNBALANCED_THINK),
+    ),
+    Case(
+        "an answer that a call quotes",
+        ('<tool_call>{"name": "t", "arguments": {"label": "<answer>red</answer>"}}</tool_call>',),
+        RIGHT,
+        NOTHING,
+        (E.MISSING_ANSWER,),
+    ),
+    Case(
         "unfinished thought in an earlier turn",
         (("<think>" + CALL, CROP), GOOD),
         (1, -1, 1),
@@ -440,23 +467,39 @@ def test_boxes_are_read_whole(text: str, contents: tuple[str, ...]) -> None:
     assert find_boxes(text).contents == contents
 
 
-TAGS = ["<think>", "</think>", "<answer>", "</answer>", "<tool_response>", "</tool_response>"]
+TAGS = [
+    "<think>",
+    "</think>",
+    "<Think>",
+    "</ think>",
+    "<answer>",
+    "</answer>",
+    "<tool_response>",
+    "</tool_response>",
+]
 BOXES = ["\\boxed{", "}", "{", "\\boxed{4}", "\\boxed{}"]
 TOKENS = ["<|vision_start|><|image_pad|>", "<|image_pad|><|vision_end|>", "<image>", "<|im_end|>"]
-FRAGMENTS = st.sampled_from([*TAGS, *BOXES, *TOKENS, "red", "\n", " ", "x" * 999])
+FRAGMENTS = st.sampled_from([*TAGS, *SPELLINGS, *BOXES, *TOKENS, "red", "\n", " ", "x" * 999])
 TEXTS = st.lists(FRAGMENTS, max_size=12).map("".join)
 
 
-@given(st.lists(st.tuples(TEXTS, st.sampled_from([CROP, REFUSAL])), max_size=2), TEXTS)
-@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(TEXTS, st.sampled_from([CROP, REFUSAL])), max_size=2),
+    TEXTS,
+    st.sampled_from([False, None, True]),
+)
+@settings(max_examples=600, deadline=None)
 def test_no_strict_rule_is_milder_than_the_official_one(
-    earlier: list[tuple[str, str]], last: str
+    earlier: list[tuple[str, str]], last: str, opened: bool | None
 ) -> None:
     case = Case("", (*earlier, last), RIGHT, RIGHT)
+    transcript = case.transcript.model_copy(update={"prompt_opens_thought": opened})
     for rule in ScoringRule:
-        official = read_officially(case.transcript, rule)
-        strict = read_strictly(case.transcript, rule, "red")
-        assert strict.errors or not official.errors
+        official = read_officially(transcript, rule)
+        strict = read_strictly(transcript, rule, "red")
+        # Only a thought that the prompt opened, or may have opened, is no error of the model's.
+        excused = set() if opened is False else {E.UNBALANCED_THINK}
+        assert strict.errors or not set(official.errors) - excused
         assert official.is_judged or not strict.is_judged
         assert strict.crops <= official.crops
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import ValidationError
 
 from swift_deepeyes.core.boxes import Box
 from swift_deepeyes.core.context import ContextMeter
@@ -29,6 +26,9 @@ from swift_deepeyes.core.trajectory import (
 logger = logging.getLogger(__name__)
 
 Call = ToolCall | MalformedCall
+
+_NEEDS_FORM = frozenset({CallStatus.UNKNOWN_TOOL, CallStatus.BAD_ARGUMENTS})
+"""Mistakes of a call as a whole; those about a box say themselves how a box is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,14 @@ class Episode:
         instruction: str,
         limits: Limits,
         meter: ContextMeter,
+        prompt_opens_thought: bool | None = None,
     ) -> None:
         self._scene = scene
         self._toolbox = toolbox
         self._instruction = instruction
         self._limits = limits
         self._meter = meter
+        self._prompt_opens_thought = prompt_opens_thought
         self._turns: list[TurnRecord] = []
         self.stop_reason: StopReason | None = None
 
@@ -87,6 +89,7 @@ class Episode:
             crops=len(gallery) - gallery.source_count,
             toolbox=None if self._toolbox is None else self._toolbox.name,
             stop_reason=self.stop_reason,
+            prompt_opens_thought=self._prompt_opens_thought,
         )
 
     @property
@@ -150,11 +153,14 @@ class Episode:
     def _run(self, call: Call) -> _CallOutcome:
         """Run one call; a mistake becomes text that the model can act on."""
         if isinstance(call, MalformedCall):
-            return _CallOutcome(_record(call, call.status), call.message)
+            return _CallOutcome(_record(call, call.status), self._with_form(call.message, call))
         try:
             result = self._result(call)
         except ToolError as error:
-            return _CallOutcome(_record(call, error.status), error.message)
+            told = error.message
+            if error.status in _NEEDS_FORM:
+                told = self._with_form(told, call)
+            return _CallOutcome(_record(call, error.status), told)
         except Exception:
             # A bug in a tool, perhaps the user's own: it is reported with its traceback, and the
             # episode goes on, because one trajectory must not end a run of thousands.
@@ -170,11 +176,12 @@ class Episode:
         if tool is None:
             names = ", ".join(self._toolbox.tools)
             raise ToolError(CallStatus.UNKNOWN_TOOL, f"There is no such tool; there is: {names}.")
-        try:
-            arguments = tool.arguments.model_validate(call.arguments)
-        except ValidationError as error:
-            raise ToolError(CallStatus.BAD_ARGUMENTS, _explain(error)) from None
-        return tool.run(arguments, self._scene)
+        return tool.run(tool.read(call.arguments), self._scene)
+
+    def _with_form(self, message: str, call: Call) -> str:
+        """The message, and how a right call of that tool looks."""
+        assert self._toolbox is not None
+        return f"{message} {self._toolbox.form(call.name)}"
 
     def _message(self, outcomes: list[_CallOutcome], surplus: int) -> str:
         parts = [
@@ -209,14 +216,3 @@ def _record(call: Call, status: CallStatus, result: ToolResult | None = None) ->
 def _rounded(box: Box) -> tuple[float, float, float, float]:
     left, top, right, bottom = (round(float(number), 3) for number in box.corners)
     return left, top, right, bottom
-
-
-def _explain(error: ValidationError) -> str:
-    """What is wrong with the arguments, in words of ours: field names and rules, no values."""
-    problems: list[Any] = error.errors(include_input=False, include_url=False)
-    known = [p for p in problems if p["type"] != "extra_forbidden"] or problems
-    first = known[0]
-    if first["type"] == "extra_forbidden":
-        return "The arguments contain a name that the tool does not know."
-    where = ".".join(str(part) for part in first["loc"]) or "arguments"
-    return f"The argument {where} is not right: {first['msg']}."

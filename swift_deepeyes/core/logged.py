@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from swift_deepeyes.core.trajectory import FrozenModel, Trajectory
+from swift_deepeyes.core.trajectory import FrozenModel, Text, Trajectory
 from swift_deepeyes.core.verdict import Verdict
 
 TRAJECTORIES_FOLDER = "trajectories"
@@ -25,7 +25,7 @@ class PromptMessage(FrozenModel):
     """One message of the prompt, as text with its `<image>` tags."""
 
     role: str
-    text: str
+    text: Text
 
 
 class LoggedTrajectory(FrozenModel):
@@ -47,13 +47,13 @@ class LoggedTrajectory(FrozenModel):
     index: str | None = None
     category: str | None = None
     prompt: tuple[PromptMessage, ...] = ()
-    question: str = ""
-    reference: str = ""
+    question: Text = ""
+    reference: Text = ""
     images: tuple[str, ...] = ()
     image_sizes: tuple[tuple[int, int] | None, ...] = ()
     turn_tokens: tuple[int, ...] = ()
     trajectory: Trajectory
-    answer: str | None = None
+    answer: Text | None = None
     verdict: Verdict | None = None
     accuracy: float | None = None
     format: float = 0.0

@@ -15,14 +15,21 @@ TURN_INSTRUCTION = (
 
 _INSTRUCTION_START = "\nThink first, call **"
 
+_NO_TOOLBOX = frozenset({"", "none", "null", "nan"})
+
 # ms-swift replaces these in any text by the next image, video, … of the row.
 _MEDIA_TAGS = ("<image>", "<video>", "<audio>", "<bbox>", "<ref-object>")
 
 
-def turn_instruction(first_user_text: str) -> str:
-    """The row's own instruction, found at the end of its first user message, else the default."""
-    start = first_user_text.rfind(_INSTRUCTION_START)
-    return TURN_INSTRUCTION if start < 0 else first_user_text[start:]
+def turn_instruction(user_text: str) -> str:
+    """The row's own instruction, found at the end of its last user message, else the default."""
+    start = user_text.rfind(_INSTRUCTION_START)
+    return TURN_INSTRUCTION if start < 0 else user_text[start:]
+
+
+def names_no_toolbox(env_name: str) -> bool:
+    """Whether a row's `env_name` says that it has no tool, in one of the ways that files do."""
+    return env_name.strip().lower() in _NO_TOOLBOX
 
 
 def without_media_tags(text: str) -> str:

@@ -15,9 +15,9 @@ from numbers import Integral
 
 from pydantic import ValidationError
 
-from swift_deepeyes.core.prompt import IMAGE_TAG, turn_instruction
+from swift_deepeyes.core.prompt import IMAGE_TAG, names_no_toolbox, turn_instruction
 from swift_deepeyes.core.scoring_rule import ScoringRule, rule_of_source, rule_of_unknown_source
-from swift_deepeyes.core.trajectory import RECORD_KEY, FrozenModel, Trajectory
+from swift_deepeyes.core.trajectory import RECORD_KEY, FrozenModel, Trajectory, valid_text
 from swift_deepeyes.core.transcript import (
     Transcript,
     has_role,
@@ -30,6 +30,7 @@ from swift_deepeyes.core.transcript import (
 COLUMNS = (
     "messages",
     "images",
+    "tools",
     "rollout_infos",
     "is_truncated",
     "finish_reason",
@@ -88,7 +89,7 @@ def read_row(columns: Mapping[str, object]) -> ScoredRow:
     extra = _struct(columns.get("extra_info"))
     record = read_record(columns.get("rollout_infos"))
     source = _text(columns.get("data_source"))
-    prompt = prompt_of(columns.get("messages"))
+    prompt = prompt_of(columns.get("messages"), turns_of(columns, record))
     prompt_text = "\n".join(text_of(message.get("content")) or "" for message in prompt)
     known_rule = rule_of_source(source)
     has_tool = _has_tool(record, columns.get("env_name"), prompt_text)
@@ -113,8 +114,20 @@ def _transcript(columns: Mapping[str, object], record: Trajectory | None) -> Tra
         columns.get("is_truncated") is True or _text(columns.get("finish_reason")) == "length"
     )
     return transcript_of_messages(
-        columns.get(COMPLETION), columns.get("messages"), images, is_truncated=is_truncated
+        columns.get(COMPLETION),
+        columns.get("messages"),
+        images,
+        turns=turns_of(columns, record),
+        is_truncated=is_truncated,
     )
+
+
+def turns_of(columns: Mapping[str, object], record: Trajectory | None) -> int | None:
+    """How many turns the model wrote, from our record or from ms-swift's count; None: not known."""
+    if record is not None and record.turns:
+        return len(record.turns)
+    count = _struct(columns.get("rollout_infos")).get("num_turns")
+    return count if isinstance(count, int) and count > 0 and count is not True else None
 
 
 def read_record(rollout_infos: object) -> Trajectory | None:
@@ -131,7 +144,9 @@ def read_record(rollout_infos: object) -> Trajectory | None:
 def _has_tool(record: Trajectory | None, env_name: object, prompt: str) -> bool:
     if record is not None:
         return bool(record.toolbox)
-    return bool(_text(env_name)) or _TOOL_ANNOUNCEMENT in prompt
+    if isinstance(env_name, str):
+        return not names_no_toolbox(env_name)
+    return _TOOL_ANNOUNCEMENT in prompt
 
 
 def _reference(columns: Mapping[str, object], extra: Mapping[str, object]) -> str:
@@ -144,8 +159,9 @@ def _reference(columns: Mapping[str, object], extra: Mapping[str, object]) -> st
 
 
 def _question(extra: Mapping[str, object], prompt: list[Mapping[str, object]]) -> str:
-    users = (text_of(m.get("content")) for m in prompt if has_role(m, "user"))
-    question = _text(extra.get("question")) or next(users, None) or ""
+    # The last question is the one that the model answers; those before it are shots.
+    users = (text_of(m.get("content")) for m in reversed(prompt) if has_role(m, "user"))
+    question = _text(extra.get("question")) or valid_text(next(filter(None, users), ""))
     # The instruction is about the protocol and would only distract the judge.
     return question.removesuffix(turn_instruction(question)).replace(IMAGE_TAG, "").strip()
 
@@ -163,7 +179,7 @@ def _struct(value: object) -> Mapping[str, object]:
 def _text(value: object) -> str | None:
     """A scalar column as text; None for nothing, NaN and anything that is not a scalar."""
     if isinstance(value, str):
-        return value.strip() or None
+        return valid_text(value).strip() or None
     if isinstance(value, Integral):  # numpy's integers too
         try:
             return str(int(value))

@@ -2,11 +2,15 @@
 
 Each rule is a small function over a `_Turns`; the tables at the end say which rules apply to which
 kind of row. What an answer may contain is `answer_rules`' business. Together they are never milder
-than the official rules (a test holds this).
+than the official rules, but for the prompt's own `<think>` (a test holds this).
 
 Decisions that the method leaves open:
 
 - Only the last turn can answer, and only outside a closed thought.
+- A lone `</think>` closes a thought that began with the turn. It is no format error where the
+  prompt opened that thought, or may have: where it is the turn's first tag and nothing is known of
+  the prompt. (The official code counts tags in the response alone; this is the one place where the
+  strict rules are milder.)
 - An unfinished `<think>` is a format error but hides nothing: an answer after it is judged.
 - Only complete `<answer>…</answer>` blocks are answers. Tags that do not pair are a format error; a
   complete block beside them is judged, unless the last `<answer>` is never closed: what that one
@@ -76,9 +80,9 @@ def read_strictly(transcript: Transcript, rule: ScoringRule, reference: str) -> 
 
 def _look_at(transcript: Transcript, rule: ScoringRule) -> _Turns:
     texts = tuple(_without_end(text) for text in transcript.texts) or ("",)
-    turns = tuple(split_thoughts(text) for text in texts)
-    blocks = find_answers(turns[-1].said)
-    boxes = find_boxes(texts[-1].rpartition("</think>")[2])
+    turns = tuple(split_thoughts(text, transcript.prompt_opens_thought) for text in texts)
+    blocks = find_answers(turns[-1].unquoted)
+    boxes = find_boxes(turns[-1].conclusion)
     found = boxes.contents if rule is ScoringRule.MATH else blocks.answers
     return _Turns(
         texts=texts,
@@ -97,7 +101,10 @@ def _without_end(text: str) -> str:
 
 
 def unbalanced_think(turns: _Turns) -> bool:
-    """A thought that is unfinished, nested or closed without being opened, in any turn."""
+    """A thought that is unfinished, nested or closed without being opened, in any turn.
+
+    Also a tag of thoughts that is misspelt or stands in a call's arguments.
+    """
     return not all(turn.is_balanced for turn in turns.turns)
 
 
@@ -133,7 +140,7 @@ def early_answer(turns: _Turns) -> bool:
 
 def broken_answer(turns: _Turns) -> bool:
     """Answer tags that do not pair: unclosed, nested, or closed without being opened."""
-    return not turns.blocks.is_balanced
+    return not find_answers(turns.last.said).is_balanced
 
 
 def repeated_answer(turns: _Turns) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 RECORD_KEY = "deepeyes"
 """Where the record sits in `rollout_infos`."""
@@ -52,6 +52,19 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def valid_text(text: str) -> str:
+    """The text with a `?` for each lone surrogate: no file and no HTTP body can hold one."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _valid(value: object) -> object:
+    return valid_text(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_valid)]
+"""Text from a model, a server or a row, made valid Unicode."""
+
+
 class CallRecord(FrozenModel):
     """One tool call.
 
@@ -61,7 +74,7 @@ class CallRecord(FrozenModel):
     was returned.
     """
 
-    name: str | None
+    name: Text | None
     arguments: dict[str, Any] | None
     status: CallStatus
     image_index: int | None = None
@@ -74,19 +87,24 @@ class CallRecord(FrozenModel):
 class TurnRecord(FrozenModel):
     """One turn: the model's text, its calls, and the observation it got back (None: none)."""
 
-    text: str
+    text: Text
     calls: tuple[CallRecord, ...] = ()
-    observation: str | None = None
+    observation: Text | None = None
 
 
 class Trajectory(FrozenModel):
-    """The whole episode. `images` counts sources and crops, in `<image>` order."""
+    """The whole episode. `images` counts sources and crops, in `<image>` order.
+
+    `prompt_opens_thought`: whether each turn's prompt ends with an open `<think>`, as templates of
+    thinking models write it; None: not known.
+    """
 
     turns: tuple[TurnRecord, ...] = ()
     source_images: int
     crops: int = 0
     toolbox: str | None = None
     stop_reason: StopReason | None = None
+    prompt_opens_thought: bool | None = None
 
     @property
     def calls(self) -> Iterable[CallRecord]:

@@ -8,10 +8,9 @@ raises. Nothing is changed in place, because ms-swift shares the lists between r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import takewhile
 
-from swift_deepeyes.core.prompt import IMAGE_TAG
-from swift_deepeyes.core.trajectory import FrozenModel, StopReason, Trajectory
+from swift_deepeyes.core.prompt import IMAGE_TAG, RESPONSE_OPEN
+from swift_deepeyes.core.trajectory import FrozenModel, StopReason, Text, Trajectory
 
 _ASSISTANT = "assistant"
 _IMAGE_PARTS = ("image", "image_url")
@@ -20,19 +19,21 @@ _IMAGE_PARTS = ("image", "image_url")
 class Exchange(FrozenModel):
     """One turn: the model's text (None: known only as token ids) and what it got back."""
 
-    text: str | None
-    observation: str | None = None
+    text: Text | None
+    observation: Text | None = None
 
 
 class Transcript(FrozenModel):
     """All turns after the prompt; `crops` counts images that a tool really returned.
 
     `is_truncated`: the last turn was cut at the length limit, so no end token follows it.
+    `prompt_opens_thought`: as in `Trajectory`.
     """
 
     exchanges: tuple[Exchange, ...]
     crops: int = 0
     is_truncated: bool = False
+    prompt_opens_thought: bool | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -48,19 +49,26 @@ def transcript_of_record(record: Trajectory) -> Transcript:
         ),
         crops=max(record.crops, 0),
         is_truncated=record.stop_reason is StopReason.LENGTH,
+        prompt_opens_thought=record.prompt_opens_thought,
     )
 
 
 def transcript_of_messages(
-    completion: object, messages: object, images: object, *, is_truncated: bool = False
+    completion: object,
+    messages: object,
+    images: object,
+    *,
+    turns: int | None = None,
+    is_truncated: bool = False,
 ) -> Transcript | None:
     """The transcript from what any scheduler leaves; None where no text of the model is known.
 
+    `turns`: how many the model wrote, `completion` included; None: not known (see `prompt_of`).
     From ms-swift 4.6 on every assistant message but the last holds token ids; without a tokenizer
     those turns stay unknown, so that only the last turn (`completion`) is checked there.
     """
     conversation = _messages(messages)
-    start = len(prompt_of(messages))
+    start = len(prompt_of(messages, turns))
     exchanges = _exchanges(conversation[start:])
     if isinstance(completion, str):
         if exchanges and has_role(conversation[-1], _ASSISTANT):
@@ -76,9 +84,38 @@ def transcript_of_messages(
     )
 
 
-def prompt_of(messages: object) -> list[Mapping[str, object]]:
-    """The messages before the first assistant turn."""
-    return list(takewhile(lambda message: not has_role(message, _ASSISTANT), _messages(messages)))
+def prompt_of(messages: object, turns: int | None = None) -> list[Mapping[str, object]]:
+    """The messages before the model's first turn; a prompt may hold turns of its own (few-shot).
+
+    `turns`: how many the model wrote. Where that is not known, an assistant's turn before the last
+    is the model's if it is token ids, or if all that follows it comes from tools.
+    """
+    conversation = _messages(messages)
+    starts = [at for at, message in enumerate(conversation) if has_role(message, _ASSISTANT)]
+    end = len(conversation)
+    is_complete = bool(starts) and starts[-1] == end - 1
+    if turns is not None:
+        count = turns if is_complete else turns - 1  # the last one is not among the messages
+        return (
+            conversation[: starts[-min(count, len(starts))]]
+            if starts and count > 0
+            else conversation
+        )
+    if is_complete:
+        end = starts.pop()
+    while starts and _is_the_models(conversation[starts[-1] : end]):
+        end = starts.pop()
+    return conversation[:end]
+
+
+def _is_the_models(messages: list[Mapping[str, object]]) -> bool:
+    """Whether an assistant's turn, with what follows it, is not a shot of the prompt."""
+    turn, *following = messages
+    return text_of(turn.get("content")) is None or all(map(_comes_from_a_tool, following))
+
+
+def _comes_from_a_tool(message: Mapping[str, object]) -> bool:
+    return has_role(message, "tool") or RESPONSE_OPEN in (text_of(message.get("content")) or "")
 
 
 def text_of(content: object) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.core.trajectory import FrozenModel, Text
 
 
 class QuestionKind(StrEnum):
@@ -50,7 +50,7 @@ class Verdict(FrozenModel):
 
     outcome: Outcome
     decided_by: Decider
-    reply: str | None = None
+    reply: Text | None = None
 
     @property
     def is_right(self) -> bool:

@@ -14,6 +14,7 @@ from swift_deepeyes.core.gallery import Gallery
 from swift_deepeyes.core.logged import PromptMessage
 from swift_deepeyes.core.pixels import to_png
 from swift_deepeyes.core.prompt import IMAGE_TAG
+from swift_deepeyes.core.trajectory import valid_text
 from swift_deepeyes.evaluation.endpoint import Messages
 
 
@@ -30,7 +31,7 @@ class Conversation:
 
     def add_turn(self, text: str) -> None:
         """Append what the model wrote."""
-        self.messages.append({"role": "assistant", "content": text})
+        self.messages.append({"role": "assistant", "content": valid_text(text)})
 
     def add_observation(self, text: str) -> None:
         """Append the answer of the tools; encodes its images."""
@@ -38,6 +39,7 @@ class Conversation:
 
     def _content(self, text: str) -> str | list[dict[str, Any]]:
         """Text alone stays a string; with images it becomes parts, in the text's own order."""
+        text = valid_text(text)
         before, *after = text.split(IMAGE_TAG)
         if not after:
             return text

@@ -140,7 +140,7 @@ class Driver:
         return Episode(
             scene=Scene(gallery, self._model.frame, rules),
             toolbox=_toolbox(trial, prompt),
-            instruction=turn_instruction(_first_user_text(prompt)),
+            instruction=turn_instruction(_last_user_text(prompt)),
             limits=Limits(self._config.max_turns, chosen.max_calls_per_turn, chosen.max_images),
             meter=ContextMeter(
                 self._model.max_context,
@@ -201,5 +201,5 @@ def _toolbox(trial: Trial, prompt: tuple[PromptMessage, ...]) -> Toolbox | None:
     return toolbox_of_row(trial.question.toolbox, text)
 
 
-def _first_user_text(prompt: tuple[PromptMessage, ...]) -> str:
-    return next((message.text for message in prompt if message.role == "user"), "")
+def _last_user_text(prompt: tuple[PromptMessage, ...]) -> str:
+    return next((message.text for message in reversed(prompt) if message.role == "user"), "")

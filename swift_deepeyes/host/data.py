@@ -25,6 +25,7 @@ from swift_deepeyes.host.ms_swift import (
     MessagesPreprocessor,
     dataset_register,
 )
+from swift_deepeyes.tools import toolbox_of_row
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ STRUCT_KEYS = {
 # `datasets` keeps a column's type as long as the new values can be read as it ("7" as a number), so
 # the columns are written under their names only after the old ones have been moved out of the way.
 RAW = "raw_"
+ENV_NAME = "env_name"
+NULLS = RAW + "nulls"  # an env_name that is null in all of the file
 IMAGE_TAG = "<image>"
 ENLARGED = "enlarged"
 
@@ -76,7 +79,10 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
     def prepare_dataset(self, dataset: AnyDataset) -> AnyDataset:
         """The file's columns as `preprocess` needs them; no data are copied."""
         raw = [column for column in (*TEXT_COLUMNS, *STRUCT_KEYS) if column in dataset.features]
-        return dataset.rename_columns({column: RAW + column for column in raw})
+        names = {column: RAW + column for column in raw}
+        if ENV_NAME in names and _is_all_null(dataset, ENV_NAME):
+            names[ENV_NAME] = NULLS
+        return dataset.rename_columns(names)
 
     def preprocess(self, row: Row) -> Row | None:
         """One row, ready for training; None drops it."""
@@ -184,12 +190,34 @@ def _encoded(feature: Any) -> Any:
 
 def _with_text_columns(row: Row) -> Row:
     row = dict(row)
+    is_known = _tells_toolbox(row)
     for column in TEXT_COLUMNS:
         row[column] = _as_text(row.pop(RAW + column, row.get(column)))
     for column, keys in STRUCT_KEYS.items():
         struct = _as_struct(row.pop(RAW + column, row.get(column)))
         row[column] = {key: _as_text(struct.get(key)) for key in dict.fromkeys([*keys, *struct])}
+    if not is_known:
+        row[ENV_NAME] = None
     return row
+
+
+def _tells_toolbox(row: Row) -> bool:
+    """Whether a row says which tools it has; else `env_name` stays None, and the prompt decides.
+
+    A column that is not there says nothing: as "" it would mean that there is no tool. A column of
+    nothing but nulls, as files are written that were joined without it, says nothing against a
+    prompt that announces a tool.
+    """
+    if NULLS in row:
+        del row[NULLS]
+        return toolbox_of_row(None, f"{row.get('messages')} {row.get('tools')}") is None
+    return ENV_NAME in row or RAW + ENV_NAME in row
+
+
+def _is_all_null(dataset: AnyDataset, column: str) -> bool:
+    if isinstance(dataset, IterableDataset):  # its rows are not read yet
+        return bool(dataset.features[column].dtype == "null")
+    return bool(dataset.data.column(column).null_count == dataset.data.num_rows)
 
 
 def _as_struct(value: object) -> Mapping[str, Any]:

@@ -9,15 +9,13 @@ import contextlib
 
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
-from swift_deepeyes.judge import JudgeError
 
-
-def tell_launcher(error: JudgeError) -> None:
+def tell_launcher(error: Exception) -> None:
     """Have torchrun's closing report name `error`; does nothing where there is no torchrun."""
     try:
         # The handler takes the traceback of what is being handled: the error's own is forty lines
         # of coroutines, and its message says everything.
-        raise JudgeError(str(error)) from None
-    except JudgeError as bare:
+        raise type(error)(str(error)) from None
+    except type(error) as bare:
         with contextlib.suppress(OSError):
             get_error_handler().record_exception(bare)

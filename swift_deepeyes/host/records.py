@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from swift_deepeyes.core.image_content import image_size
 from swift_deepeyes.core.logged import LoggedTrajectory, PromptMessage
-from swift_deepeyes.core.scored_row import ScoredRow, read_record
+from swift_deepeyes.core.scored_row import ScoredRow, read_record, turns_of
 from swift_deepeyes.core.scoring import SampleScore
 from swift_deepeyes.core.trajectory import StopReason, Trajectory, TurnRecord
 from swift_deepeyes.core.transcript import prompt_of, text_of
@@ -54,8 +54,9 @@ def record_of(
     """One row's record, as far as it is known when it is scored; `place`: which of how many."""
     index, size = place
     group = batch.group(index, size, _text(columns.get("prompt_id")))
-    trajectory = read_record(columns.get("rollout_infos")) or _without_record(row, columns)
-    prompt = prompt_of(columns.get("messages"))
+    record = read_record(columns.get("rollout_infos"))
+    prompt = prompt_of(columns.get("messages"), turns_of(columns, record))
+    trajectory = record or _without_record(row, columns)
     return LoggedTrajectory(
         id=_text(columns.get("request_id")) or f"{group}-{batch.rank}-{index}",
         group=group,

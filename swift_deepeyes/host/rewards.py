@@ -23,6 +23,7 @@ from swift_deepeyes.host.collector import collector
 from swift_deepeyes.host.launcher import tell_launcher
 from swift_deepeyes.host.limits import remember_arguments
 from swift_deepeyes.host.ms_swift import AsyncORM
+from swift_deepeyes.host.scheduler_check import MissingSchedulerError, SchedulerCheck
 from swift_deepeyes.judge import Judge, JudgeError, make_judge
 
 _in_flight: dict[tuple[int, ...], asyncio.Task[list[SampleScore]]] = {}
@@ -35,9 +36,18 @@ class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no t
         """Called by ms-swift. Raises `SettingsError` for a wrong `DEEPEYES_*` value."""
         settings()
         remember_arguments(args)
+        self._scheduler = SchedulerCheck(args)
 
     async def __call__(self, completions: Sequence[object], **kwargs: object) -> list[float | None]:
-        """N completions and N-long columns in, N values out. Raises `JudgeError` only."""
+        """N completions and N-long columns in, N values out.
+
+        Raises `JudgeError`, or `MissingSchedulerError` if the run has forgotten its scheduler.
+        """
+        try:
+            self._scheduler.observe(_rows(completions, kwargs))
+        except MissingSchedulerError as error:
+            tell_launcher(error)
+            raise
         return [self.value(score) for score in await score_columns(completions, kwargs)]
 
     @staticmethod
@@ -158,14 +168,19 @@ def _forget(key: tuple[int, ...], task: asyncio.Task[list[SampleScore]]) -> None
 
 
 async def _score(completions: Sequence[object], columns: Mapping[str, object]) -> list[SampleScore]:
-    known = {name: columns.get(name) for name in COLUMNS}
-    rows = [
-        read_row({COMPLETION: text, **{name: _at(value, i) for name, value in known.items()}})
-        for i, text in enumerate(completions)
-    ]
+    rows = [read_row(row) for row in _rows(completions, columns)]
     scores = await score_batch(rows, _ask_judge, settings().scoring)
     collector().observe(rows, scores, columns)
     return scores
+
+
+def _rows(completions: Sequence[object], columns: Mapping[str, object]) -> list[dict[str, object]]:
+    """The batch row by row."""
+    known = {name: columns.get(name) for name in COLUMNS}
+    return [
+        {COMPLETION: text, **{name: _at(value, index) for name, value in known.items()}}
+        for index, text in enumerate(completions)
+    ]
 
 
 def _at(column: object, index: int) -> object:

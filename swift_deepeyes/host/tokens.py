@@ -6,6 +6,8 @@ import copy
 import threading
 from typing import Any
 
+from swift_deepeyes.core.trajectory import valid_text
+
 
 class TokenCounter:
     """Counts with a copy of the engine's tokenizer.
@@ -20,8 +22,8 @@ class TokenCounter:
         self._lock = threading.Lock()
 
     def __call__(self, text: str) -> int:
-        """Tokens of a text, without special tokens around it."""
+        """Tokens of a text, without special tokens around it; half a character counts as one."""
         with self._lock:
             if self._copy is None:
                 self._copy = copy.deepcopy(self._original)
-            return len(self._copy.encode(text, add_special_tokens=False))
+            return len(self._copy.encode(valid_text(text), add_special_tokens=False))

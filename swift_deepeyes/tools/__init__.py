@@ -1,7 +1,7 @@
 """The tools a model can call and the toolboxes that rows choose by `env_name`."""
 
 from swift_deepeyes.core.gallery import NewImage
-from swift_deepeyes.core.tool import Scene, Tool, Toolbox, ToolError, ToolResult
+from swift_deepeyes.core.tool import ImageIndex, Scene, Tool, Toolbox, ToolError, ToolResult
 from swift_deepeyes.core.trajectory import CallStatus
 from swift_deepeyes.tools.toolboxes import (
     OFFICIAL_TOOLBOX,
@@ -14,6 +14,7 @@ from swift_deepeyes.tools.toolboxes import (
 __all__ = [
     "OFFICIAL_TOOLBOX",
     "CallStatus",
+    "ImageIndex",
     "NewImage",
     "Scene",
     "Tool",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field
 
 from swift_deepeyes.core.gallery import NewImage
-from swift_deepeyes.core.tool import Scene, Tool, ToolResult
+from swift_deepeyes.core.tool import ImageIndex, Scene, Tool, ToolResult
 
 
 class RotateArguments(BaseModel):
@@ -18,7 +18,7 @@ class RotateArguments(BaseModel):
     angle: float = Field(
         ge=-360, le=360, allow_inf_nan=False, description="Degrees, counter-clockwise."
     )
-    img_idx: StrictInt = Field(
+    img_idx: ImageIndex = Field(
         default=0, description="Which image: 0 is the first; returned crops count on."
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
+from swift_deepeyes.core.prompt import names_no_toolbox
 from swift_deepeyes.core.tool import Tool, Toolbox
 from swift_deepeyes.tools.rotate import RotateTool
 from swift_deepeyes.tools.zoom import ZoomTool
@@ -15,7 +16,6 @@ logger = logging.getLogger(__name__)
 
 OFFICIAL_TOOLBOX = "visual_toolbox_v2"
 ENTRY_POINT_GROUP = "swift_deepeyes.tools"
-_NO_TOOLBOX = frozenset({"", "none", "null", "nan"})
 
 ToolClass = TypeVar("ToolClass", bound=type[Tool[Any]])
 
@@ -63,9 +63,9 @@ def toolbox_of_row(env_name: object, prompt: str) -> Toolbox | None:
     registered is warned about once and left to the prompt as well.
     """
     if isinstance(env_name, str):
-        name = env_name.strip()
-        if name.lower() in _NO_TOOLBOX:
+        if names_no_toolbox(env_name):
             return None
+        name = env_name.strip()
         if name in _toolboxes:
             return Toolbox(name, dict(_toolboxes[name]))
         _warn_unknown(name)

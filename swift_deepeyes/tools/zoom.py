@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
-from swift_deepeyes.core.tool import Scene, Tool, ToolResult
+from swift_deepeyes.core.tool import ImageIndex, Scene, Tool, ToolResult, numbers_of_text
 
 
 class ZoomArguments(BaseModel):
@@ -15,13 +15,13 @@ class ZoomArguments(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     # Read by `Scene.box`, whose messages tell the model more than pydantic's would.
-    bbox_2d: Any = Field(
+    bbox_2d: Annotated[Any, BeforeValidator(numbers_of_text)] = Field(
         validation_alias=AliasChoices("bbox_2d", "bbox"),
         description="The region to zoom in on: [x1, y1, x2, y2], top left and bottom right.",
         json_schema_extra={"type": "array", "items": {"type": "number"}},
     )
     label: Any = Field(default=None, description="The name of the object in the region.")
-    img_idx: StrictInt = Field(
+    img_idx: ImageIndex = Field(
         default=0, description="Which image: 0 is the first; returned crops count on."
     )
 

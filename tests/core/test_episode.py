@@ -109,7 +109,7 @@ def test_the_context_fills_up_turn_by_turn() -> None:
         (call(bbox_2d=[1, 2, 3]), CallStatus.BAD_BOX),
         (call(bbox_2d=BOX, img_idx=1), CallStatus.BAD_IMAGE_INDEX),
         (call(bbox_2d=BOX, img_idx=-1), CallStatus.BAD_IMAGE_INDEX),
-        (call(bbox_2d=BOX, img_idx="0"), CallStatus.BAD_ARGUMENTS),
+        (call(bbox_2d=BOX, img_idx="one"), CallStatus.BAD_ARGUMENTS),
         (call(bbox_2d=BOX, img_idx=True), CallStatus.BAD_ARGUMENTS),
         ("<tool_call>zoom</tool_call>", CallStatus.MALFORMED_CALL),
         (call("image_rotate_tool", angle=1000), CallStatus.BAD_ARGUMENTS),

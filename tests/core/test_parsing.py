@@ -40,6 +40,11 @@ def test_an_unfinished_thought_hides_nothing() -> None:
     assert len(parse_turn(f"<think>so {CALL}").calls) == 1
 
 
+def test_a_draft_in_a_thought_that_the_prompt_opened_is_no_action() -> None:
+    turn = parse_turn(f"I could write {CALL} or <answer>x</answer></think>{CALL}")
+    assert len(turn.calls) == 1 and not turn.has_answer
+
+
 def test_junk_after_and_between_calls_is_ignored() -> None:
     turn = parse_turn(f"{CALL} and then {CALL} bye")
     assert [type(call) for call in turn.calls] == [ToolCall, ToolCall]
