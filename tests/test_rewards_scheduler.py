@@ -1,4 +1,4 @@
-"""A forgotten scheduler stops a run at its first batch; whoever has none on purpose is left alone."""
+"""A forgotten scheduler stops a run at its first batch; other ways to have none do not."""
 
 from __future__ import annotations
 

@@ -467,16 +467,8 @@ def test_boxes_are_read_whole(text: str, contents: tuple[str, ...]) -> None:
     assert find_boxes(text).contents == contents
 
 
-TAGS = [
-    "<think>",
-    "</think>",
-    "<Think>",
-    "</ think>",
-    "<answer>",
-    "</answer>",
-    "<tool_response>",
-    "</tool_response>",
-]
+TAGS = ["<think>", "</think>", "<answer>", "</answer>", "<tool_response>", "</tool_response>"]
+SPELLINGS = ["<Think>", "</ think>"]
 BOXES = ["\\boxed{", "}", "{", "\\boxed{4}", "\\boxed{}"]
 TOKENS = ["<|vision_start|><|image_pad|>", "<|image_pad|><|vision_end|>", "<image>", "<|im_end|>"]
 FRAGMENTS = st.sampled_from([*TAGS, *SPELLINGS, *BOXES, *TOKENS, "red", "\n", " ", "x" * 999])

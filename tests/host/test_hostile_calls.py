@@ -21,7 +21,7 @@ LABELS = {
     "deep_object": '{"a":' * 300 + "1" + "}" * 300,
     "surrogate": '"\\ud83d"',
     "surrogate_key": '{"\\udc00": 1}',
-    "huge": json.dumps("x" * 10_000),
+    "huge": json.dumps("red " * 2_100),
     "huge_number": "9" * 400,
 }
 
