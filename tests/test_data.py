@@ -4,49 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import datasets
 import lookalike
 import pytest
+from loading import load
+from loading import log as log_fixture
+from loading import own_registry as registry_fixture
 from PIL import Image
-from swift.dataset import load_dataset, register_dataset_info
 from swift.dataset import register as swift_register
+from swift.dataset import register_dataset_info
 from swift.dataset.preprocessor import AutoPreprocessor
 
 from swift_deepeyes.demo.processes import swift_environment
 from swift_deepeyes.host.data import DeepEyesRows, install_row_preprocessor, register_rows
 
+log, own_registry = log_fixture, registry_fixture
 ROOT = Path(__file__).parents[1]
-LOGGER = "swift_deepeyes.host.data"
 NAMES = list(lookalike.FILES)
-
-
-@pytest.fixture(autouse=True)
-def own_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """ms-swift's registry and caches as they were, however a test changed them."""
-    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(swift_register, "register_dataset", swift_register.register_dataset)
-    before = dict(swift_register.DATASET_MAPPING)
-    yield
-    swift_register.DATASET_MAPPING.clear()
-    swift_register.DATASET_MAPPING.update(before)
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Reads what our rows logged: into a file, because `datasets` maps in child processes."""
-    handler = logging.FileHandler(tmp_path / "rows.log", mode="w")
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    logging.getLogger(LOGGER).addHandler(handler)
-    yield (tmp_path / "rows.log").read_text
-    logging.getLogger(LOGGER).removeHandler(handler)
-    handler.close()
 
 
 @pytest.fixture
@@ -57,12 +37,6 @@ def three_files(tmp_path: Path) -> Path:
     install_row_preprocessor()
     register_dataset_info(str(tmp_path / "dataset_info.json"))
     return tmp_path
-
-
-def load(*names: str, **options: object) -> list[dict]:
-    # As swift rlhf calls it for GRPO.
-    options = {"remove_unused_columns": False, "load_from_cache_file": False} | options
-    return list(load_dataset(list(names), **options)[0])
 
 
 def test_three_files_concatenate_with_one_type_per_column(three_files: Path) -> None:
@@ -197,13 +171,13 @@ def test_images_by_path_and_base64_are_checked(
         "cut": "pictures/cut.png",
         "base64": text,
         "uri": f"data:image/png;base64,{text}",
-        "address": "http://localhost/never-fetched.png",
+        "address": "http://127.0.0.1:9/nobody-listens.png",
     }
     monkeypatch.setenv("ROOT_IMAGE_DIR", "pictures")
     rows = [lookalike.row("vstar", name) | {"images": [path]} for name, path in paths.items()]
     register_rows("mine", lookalike.write(tmp_path / "mine.parquet", rows))
     loaded = {row["extra_info"]["index"]: row["images"][0]["path"] for row in load("mine")}
-    assert loaded == {name: path for name, path in paths.items() if name != "cut"}
+    assert loaded == {name: path for name, path in paths.items() if name not in ("cut", "address")}
 
 
 def test_a_batch_in_which_every_row_is_bad(tmp_path: Path) -> None:
@@ -219,11 +193,13 @@ def test_rows_without_prompt_or_image(tmp_path: Path, log: Callable[[], str]) ->
         lookalike.row("vstar", "no_reference", reward_model={"style": "model", "ground_truth": ""}),
         lookalike.row("vstar", "good"),
     ]
+    rows[2]["extra_info"]["answer"] = None
     register_rows("mine", lookalike.write(tmp_path / "mine.parquet", rows))
     assert [row["extra_info"]["index"] for row in load("mine")] == ["no_reference", "good"]
     assert "extra_info.index='no_prompt' data_source='vstar': no messages" in log()
     assert "extra_info.index='no_image' data_source='vstar': 1 <image> tags for 0" in log()
-    assert "Of 4 rows: 2 dropped, 1 without a reference answer" in log()
+    counts = "1 no messages, 1 images and tags do not match"
+    assert f"Of 4 rows: 2 dropped ({counts}), 1 without a reference answer" in log()
 
 
 def test_columns_that_are_missing_or_json_text(tmp_path: Path) -> None:

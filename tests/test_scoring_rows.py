@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from swift_deepeyes.core.prompt import TURN_INSTRUCTION
@@ -146,7 +149,16 @@ def test_the_messages_last_text_stands_in_for_a_missing_completion() -> None:
         ({"reward_model": None, "extra_info": json.dumps({"answer": "grey"})}, "grey"),
         ({"reward_model": "{not JSON", "extra_info": "[1]"}, ""),
         ({"reward_model": {"ground_truth": float("nan")}}, ""),
-        ({"reward_model": {"ground_truth": ["red"]}}, ""),
+        ({"reward_model": {"ground_truth": ["red"]}}, "red"),
+        ({"reward_model": {"ground_truth": np.float32("nan")}, "solution": "blue"}, "blue"),
+        ({"reward_model": {"ground_truth": pd.NA}, "extra_info": {"answer": "grey"}}, "grey"),
+        ({"reward_model": {"ground_truth": pd.NaT}}, ""),
+        ({"reward_model": {"ground_truth": "nan"}}, "nan"),  # a word of somebody's
+        ({"reward_model": {"ground_truth": np.int64(5)}}, "5"),
+        ({"reward_model": {"ground_truth": Decimal("2.50")}}, "2.50"),
+        ({"reward_model": {"ground_truth": True}}, "true"),
+        ({"reward_model": {"ground_truth": {"a": 1}}}, ""),  # which of its words, nobody can say
+        ({"reward_model": {"ground_truth": []}, "solution": float("nan")}, ""),
         ({"reward_model": {"ground_truth": 10**5000}}, ""),  # Python does not print it
         ({"reward_model": {"ground_truth": "9" * 5000}}, "9" * 5000),
     ],
@@ -155,6 +167,32 @@ def test_reference(columns: dict, reference: str) -> None:
     read = row(**columns)
     assert read.reference == reference
     assert read.fault is (None if reference else RowFault.MISSING_REFERENCE)
+
+
+@pytest.mark.parametrize(
+    ("columns", "references"),
+    [
+        ({"reward_model": {"ground_truth": ["red", "dark red"]}}, ("red", "dark red")),
+        ({"reward_model": {"ground_truth": np.array(["red", "dark red"])}}, ("red", "dark red")),
+        ({"reward_model": json.dumps({"ground_truth": ["red", "rot"]})}, ("red", "rot")),
+        ({"reward_model": {"ground_truth": [" red ", None, "", "red", float("nan")]}}, ("red",)),
+        ({"reward_model": {"ground_truth": [["red"], ["rot", 3]]}}, ("red", "rot", "3")),
+        ({"reward_model": {"ground_truth": [None]}, "solution": ["a", "b"]}, ("a", "b")),
+        ({"reward_model": None, "extra_info": {"answer": ("a", "b")}}, ("a", "b")),
+        # A text is one reference, whatever it looks like.
+        ({"reward_model": {"ground_truth": "[1, 2]"}}, ("[1, 2]",)),
+        ({"reward_model": {"ground_truth": '["red", "rot"]'}}, ('["red", "rot"]',)),
+        # The prepared form: text leaves, and further references under their own key.
+        ({"reward_model": {"ground_truth": "a", "alternatives": '["b", "a"]'}}, ("a", "b")),
+        ({"reward_model": {"ground_truth": "a", "alternatives": ["b"]}}, ("a", "b")),
+        ({"reward_model": {"ground_truth": "a", "alternatives": ""}}, ("a",)),
+        ({"reward_model": {"ground_truth": "a", "alternatives": "12"}}, ("a", "12")),
+        ({"reward_model": {"ground_truth": None, "alternatives": '["b"]'}}, ("b",)),
+    ],
+)
+def test_several_references(columns: dict, references: tuple[str, ...]) -> None:
+    read = row(**columns)
+    assert (read.reference, *read.alternatives) == references
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """One image on its way in: whether it is readable, and whether it is large enough for a model.
 
-Only Pillow is used here. A good image is passed on byte for byte; a broken one is named while its
-row is still known, because later (in the rollout, or in the trainer's encoding) it stops the run.
+Only Pillow is used here, in the steps of the trainer's loader (ms-swift's `load_image`, then
+qwen-vl-utils' `fetch_image`), so what passes here opens there. A good image is passed on byte for
+byte; a broken one is named while its row is still known, because later (in the rollout, or in the
+trainer's encoding) it stops the run.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import struct
-import zlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,29 +30,35 @@ MAX_ASPECT_RATIO = 200
 
 REMOTE = ("http://", "https://")
 DATA_URI = "data:"
+_DATA_URI = re.compile(
+    r"data:(.+?);base64,(.+)"
+)  # ms-swift's own: what it does not match, it raises
+_LONGEST_PATH = 2000  # ms-swift's: a longer text is base64
 
-# What Pillow's decoders raise on broken files: beside OSError these are leaks of their insides.
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+_SHOWN_CHARACTERS = 200
+
+
+class ImageFault(StrEnum):
+    """What makes an image unusable."""
+
+    MISSING = "missing image"
+    UNREADABLE = "unreadable image"
+    THIN = "image too long and narrow"
 
 
 class BadImageError(ValueError):
     """An image that cannot be trained on; the message is the reason."""
 
+    def __init__(self, reason: str, fault: ImageFault = ImageFault.UNREADABLE) -> None:
+        super().__init__(reason)
+        self.fault = fault
+
 
 Entry = dict[str, Any]
 """An image in a row: `bytes` and `path`, one of them None."""
+
+Fetch = Callable[[str], bytes]
+"""Brings what an address holds. Raises `BadImageError`."""
 
 
 def as_entry(image: object) -> Entry:
@@ -60,92 +68,131 @@ def as_entry(image: object) -> Entry:
     if isinstance(image, bytes):
         return {"bytes": image, "path": None}
     if isinstance(image, Mapping):
-        return {"bytes": image.get("bytes"), "path": image.get("path")}
-    raise BadImageError(f"an image must be bytes, a path or base64, not {type(image).__name__}")
+        content, path = image.get("bytes"), image.get("path") or image.get("url")
+        if not isinstance(content, bytes | None):
+            return as_entry(content)
+        return {"bytes": content, "path": path}
+    kind = type(image).__name__
+    raise BadImageError(f"an image must be bytes, a path or base64, not {kind}", ImageFault.MISSING)
 
 
-def checked_image(entry: Entry) -> Entry:
-    """The same entry, or a new one, enlarged to `MIN_SIDE` as PNG. Raises `BadImageError`."""
-    content = read_image(entry)
+def checked_image(entry: Entry, fetch: Fetch | None = None) -> Entry:
+    """The same entry, or a new one: an address as its content, a small image as an enlarged PNG.
+
+    Without `fetch` an address is passed on as it is. Raises `BadImageError`.
+    """
+    content = read_image(entry, fetch)
     if content is None:
         return entry
-    width, height = verified_size(content)
-    long_side, short_side = max(width, height), min(width, height)
-    if long_side > MAX_ASPECT_RATIO * short_side:
-        raise BadImageError(
-            f"{width}x{height} pixels: an aspect ratio over {MAX_ASPECT_RATIO} cannot be encoded"
-        )
+    image, _ = decoded(content)
+    check_shape(image.size)
+    short_side = min(image.size)
     if short_side >= MIN_SIDE:
-        return entry
+        return {"bytes": content, "path": None} if is_remote(entry) else entry
     scale = MIN_SIDE / short_side
-    size = (max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale)))
-    return {"bytes": _resized_png(content, size), "path": None}
+    width, height = (max(MIN_SIDE, round(side * scale)) for side in image.size)
+    buffer = BytesIO()
+    image.resize((width, height), Image.Resampling.BICUBIC).save(buffer, format="PNG")
+    return {"bytes": buffer.getvalue(), "path": None}
 
 
-def read_image(entry: Entry) -> bytes | None:
-    """The encoded image; None for an address, which ms-swift fetches when it needs it."""
+def check_shape(size: tuple[int, int]) -> None:
+    """Raise `BadImageError` where `fetch_image` would raise for an image of this size."""
+    long_side, short_side = max(size), min(size)
+    shape = f"{size[0]}x{size[1]} pixels: "
+    if long_side > MAX_ASPECT_RATIO * short_side:
+        reason = f"{shape}an aspect ratio over {MAX_ASPECT_RATIO} cannot be encoded"
+        raise BadImageError(reason, ImageFault.THIN)
+    # Reduced to MAX_PIXELS, the short side is rounded down to whole cells: none may be left.
+    limit = os.environ.get("MAX_PIXELS", "")
+    if limit.isdecimal() and 0 < int(limit) * short_side < MIN_SIDE**2 * long_side:
+        reason = f"{shape}at MAX_PIXELS={limit} not one row of cells is left of it"
+        raise BadImageError(reason, ImageFault.THIN)
+
+
+def is_remote(entry: Entry) -> bool:
+    """Whether the image is known by its address only."""
+    return not entry["bytes"] and str(entry["path"] or "").strip().startswith(REMOTE)
+
+
+def read_image(entry: Entry, fetch: Fetch | None = None) -> bytes | None:
+    """The encoded image; None for an address without `fetch`. Raises `BadImageError`."""
     content, path = entry["bytes"], entry["path"]
     if content:
         return bytes(content)
-    if not path:
-        raise BadImageError("empty bytes" if content is not None else "neither bytes nor a path")
+    if not isinstance(path, str) or not path:
+        reason = "empty bytes" if content is not None else "neither bytes nor a path"
+        raise BadImageError(reason, ImageFault.MISSING)
+    path = path.strip()
     if path.startswith(REMOTE):
-        return None
-    file = _find_file(path)
-    if file is not None:
-        content = file.read_bytes()
-    elif (content := _decode_base64(path)) is None:
-        raise BadImageError(f"no such file: {path[:200]!r}")
+        return fetch(path) if fetch else None
+    content = _read_text(path)
     if not content:
-        raise BadImageError("empty file")
-    return bytes(content)
+        raise BadImageError("empty file", ImageFault.MISSING)
+    return content
+
+
+def _read_text(text: str) -> bytes:
+    """The image that a text names or holds."""
+    file = _find_file(text)
+    if file is not None:
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            raise BadImageError(f"{error.strerror}: {_shown(text)}", ImageFault.MISSING) from error
+    content = _decode_base64(text)
+    if content is None:
+        raise BadImageError(f"no such file: {_shown(text)}", ImageFault.MISSING)
+    return content
+
+
+def _shown(text: str) -> str:
+    return repr(text[:_SHOWN_CHARACTERS])
 
 
 def _find_file(path: str) -> Path | None:
     """Where ms-swift looks: relative to the working directory, then to `ROOT_IMAGE_DIR`."""
-    if len(path) > 2000 or path.startswith(DATA_URI):
+    if len(path) > _LONGEST_PATH or path.startswith(DATA_URI):
         return None  # base64
     for root in ("", os.environ.get("ROOT_IMAGE_DIR", "")):
-        file = Path(root, path).expanduser()
-        if file.is_file():
-            return file
+        file = os.path.expanduser(os.path.join(root, path))
+        if os.path.isfile(file):  # unlike `Path.is_file`, False for a name that is too long
+            return Path(file)
     return None
 
 
 def _decode_base64(text: str) -> bytes | None:
-    payload = text.partition("base64,")[2] if text.startswith(DATA_URI) else text
+    """What ms-swift decodes; but for spaces, other characters than base64's make it a path."""
+    if text.startswith(DATA_URI):
+        match = _DATA_URI.match(text)
+        if match is None:
+            return None
+        text = match[2]
     try:
-        return base64.b64decode(payload, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
 
 
-def verified_size(content: bytes) -> tuple[int, int]:
-    """Width and height of an image that is complete. Raises `BadImageError`.
+def decoded(content: bytes) -> tuple[Image.Image, str]:
+    """All pixels as RGB, and the file's format. Raises `BadImageError`.
 
-    PNG: the checksums of all chunks, without inflating. JPEG: decoded at an eighth of its size,
-    which still reads every byte. Others are decoded.
+    The steps of the trainer's loader: opened from bytes, converted where it is not RGB, loaded;
+    no rotation by EXIF. An image of more pixels than Pillow's limit against decompression bombs
+    (179 million) is refused here as there. Of a PNG the checksums are looked at too: Pillow opens
+    some that were cut.
     """
     try:
         with Image.open(BytesIO(content)) as image:
-            size = image.size
             if image.format == "PNG":
                 image.verify()
-            else:
-                image.draft("L", (1, 1))
-                image.load()
-    except BROKEN as error:
-        raise BadImageError(f"unreadable image of {len(content)} bytes: {error}") from error
-    return size
-
-
-def _resized_png(content: bytes, size: tuple[int, int]) -> bytes:
-    buffer = BytesIO()
-    try:
         with Image.open(BytesIO(content)) as image:
-            # The conversion, and no rotation by EXIF, are what ms-swift does when it loads.
-            resized = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-    except BROKEN as error:
-        raise BadImageError(f"unreadable image of {len(content)} bytes: {error}") from error
-    resized.save(buffer, format="PNG")
-    return buffer.getvalue()
+            kind = image.format or ""
+            if image.mode != "RGB":
+                return image.convert("RGB"), kind
+            image.load()
+            return image, kind
+    # Pillow's decoders leak whatever their insides raise at broken files; all mean the same here.
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0][:_SHOWN_CHARACTERS]
+        raise BadImageError(f"unreadable image of {len(content)} bytes: {what}") from error

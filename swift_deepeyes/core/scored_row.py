@@ -8,10 +8,9 @@ makes impossible is a `RowFault`.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
-from numbers import Integral
 
 from pydantic import ValidationError
 
@@ -26,6 +25,8 @@ from swift_deepeyes.core.transcript import (
     transcript_of_messages,
     transcript_of_record,
 )
+from swift_deepeyes.core.values import scalar_text, texts_of
+from swift_deepeyes.core.values import struct_of as _struct
 
 COLUMNS = (
     "messages",
@@ -44,6 +45,9 @@ COLUMNS = (
 
 COMPLETION = "completion"
 """The key of the last turn's text in a row's columns."""
+
+ALTERNATIVES = "alternatives"
+"""The key of `reward_model` with further references."""
 
 _TOOL_ANNOUNCEMENT = "image_zoom_in_tool"
 
@@ -93,13 +97,15 @@ def read_row(columns: Mapping[str, object]) -> ScoredRow:
     prompt_text = "\n".join(text_of(message.get("content")) or "" for message in prompt)
     known_rule = rule_of_source(source)
     has_tool = _has_tool(record, columns.get("env_name"), prompt_text)
+    references = references_of(columns)
     return ScoredRow(
         source=source,
         index=_text(extra.get("index")),
         rule=known_rule or rule_of_unknown_source(has_tool, prompt_text),
         is_known_source=known_rule is not None,
         question=_question(extra, prompt),
-        reference=_reference(columns, extra),
+        reference=next(iter(references), ""),
+        alternatives=references[1:],
         transcript=_transcript(columns, record),
     )
 
@@ -149,13 +155,29 @@ def _has_tool(record: Trajectory | None, env_name: object, prompt: str) -> bool:
     return _TOOL_ANNOUNCEMENT in prompt
 
 
-def _reference(columns: Mapping[str, object], extra: Mapping[str, object]) -> str:
+def references_of(columns: Mapping[str, object]) -> tuple[str, ...]:
+    """All texts that are right as an answer; empty where the row has no reference.
+
+    A list (or array) holds several. A text is one, also where it looks like a list: "[1, 2]" may be
+    the answer. So a row whose leaves are all text has its further references under a key of their
+    own, `reward_model.alternatives`, as a JSON list.
+    """
+    model = _struct(columns.get("reward_model"))
     candidates = (
-        _struct(columns.get("reward_model")).get("ground_truth"),
+        model.get("ground_truth"),
         columns.get("solution"),
-        extra.get("answer"),
+        _struct(columns.get("extra_info")).get("answer"),
     )
-    return next((text for text in map(_text, candidates) if text), "")
+    found = next((texts for texts in map(texts_of, candidates) if texts), ())
+    return tuple(dict.fromkeys((*found, *_alternatives(model.get(ALTERNATIVES)))))
+
+
+def _alternatives(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        with suppress(ValueError, RecursionError):
+            listed = json.loads(value)
+            return texts_of(listed if isinstance(listed, list) else value)
+    return texts_of(value)
 
 
 def _question(extra: Mapping[str, object], prompt: list[Mapping[str, object]]) -> str:
@@ -166,25 +188,6 @@ def _question(extra: Mapping[str, object], prompt: list[Mapping[str, object]]) -
     return question.removesuffix(turn_instruction(question)).replace(IMAGE_TAG, "").strip()
 
 
-def _struct(value: object) -> Mapping[str, object]:
-    """A struct column: a dict, or the same as JSON (datasets with mixed types store it so)."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, Mapping) else {}
-
-
 def _text(value: object) -> str | None:
     """A scalar column as text; None for nothing, NaN and anything that is not a scalar."""
-    if isinstance(value, str):
-        return valid_text(value).strip() or None
-    if isinstance(value, Integral):  # numpy's integers too
-        try:
-            return str(int(value))
-        except ValueError:  # more digits than Python prints
-            return None
-    if isinstance(value, float):
-        return str(value) if math.isfinite(value) else None
-    return None
+    return (scalar_text(value) or "").strip() or None

@@ -5,15 +5,21 @@ Pure: no image is touched here, and nothing raises for what a row contains.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from swift_deepeyes.core.prompt import IMAGE_TAG
+from swift_deepeyes.core.conversation import (
+    BadConversationError,
+    Conversation,
+    ConversationFault,
+    read_conversation,
+)
 from swift_deepeyes.core.scored_row import ScoredRow, read_row
+from swift_deepeyes.core.struct_columns import text_structs
+from swift_deepeyes.core.values import leaf_text, list_of
 from swift_deepeyes.preparation.choices import ChartPolicy, PromptStyle
-from swift_deepeyes.preparation.columns import IMAGES, STRUCT_KEYS, TEXT_COLUMNS, struct_keys
+from swift_deepeyes.preparation.columns import ENV_NAME, IMAGE_COLUMNS, TEXT_COLUMNS, struct_keys
 from swift_deepeyes.preparation.flaw import Flaw
 from swift_deepeyes.preparation.prompt_style import corrected_prompt
 from swift_deepeyes.preparation.recipe import CHART_SOURCE, Recipe
@@ -37,77 +43,58 @@ class AlignedRow:
         return str(self.columns["data_source"])
 
 
-def align(row: RawRow, conversation: str, extra: tuple[str, ...], recipe: Recipe) -> AlignedRow:
-    """Bring one row into the schema; `extra` are the unknown columns that are kept."""
-    columns: dict[str, Any] = {name: as_text(row.get(name)) for name in TEXT_COLUMNS}
-    messages = _messages(row.get(conversation))
-    if recipe.prompt_style is PromptStyle.CORRECTED and messages:
+@dataclass(frozen=True)
+class Shape:
+    """What a source file has: the column of its conversations, the unknown columns that are kept.
+
+    `names_toolboxes`: whether it says which rows have tools; else `env_name` stays null, because an
+    empty one would mean that there is no tool.
+    """
+
+    conversation: str
+    extra: tuple[str, ...]
+    names_toolboxes: bool
+
+
+def align(row: RawRow, shape: Shape, recipe: Recipe) -> AlignedRow:
+    """Bring one row into the schema."""
+    extra = shape.extra
+    columns: dict[str, Any] = {name: leaf_text(row.get(name)) for name in TEXT_COLUMNS}
+    images = next((given for name in IMAGE_COLUMNS if (given := list_of(row.get(name)))), [])
+    read, flaws = _conversation(row.get(shape.conversation), images)
+    messages = [{"role": m["role"], "content": m["content"]} for m in read.messages]
+    if recipe.prompt_style is PromptStyle.CORRECTED:
         messages = corrected_prompt(messages, columns["env_name"])
-    columns[str(recipe.prompt_column)] = messages or []
-    for column in STRUCT_KEYS:
-        struct = _as_struct(row.get(column))
-        columns[column] = {key: as_text(struct.get(key)) for key in struct_keys(column, extra)}
+    if not shape.names_toolboxes:
+        columns[ENV_NAME] = None
+    columns[str(recipe.prompt_column)] = messages
+    columns |= text_structs(row, lambda column, _: struct_keys(column, extra))
     columns |= {name: row[name] for name in extra if name in row}
-    images = _as_list(row.get(IMAGES))
-    scored = read_row({**columns, "solution": row.get("solution"), "messages": messages or []})
-    flaws = _flaws(columns, messages, images, scored, recipe)
-    return AlignedRow(columns, images, scored, flaws)
+    scored = read_row({**columns, "messages": messages})
+    flaws |= _flaws(columns, read.images, scored, recipe)
+    return AlignedRow(columns, read.images, scored, flaws)
+
+
+def _conversation(messages: object, images: list[object]) -> tuple[Conversation, dict[Flaw, str]]:
+    """The conversation as far as it can be read, and what is wrong with it."""
+    try:
+        return read_conversation(messages, images), {}
+    except BadConversationError as error:
+        is_count = error.fault is ConversationFault.IMAGE_COUNT
+        flaw = Flaw.IMAGE_TAGS if is_count else Flaw.NO_PROMPT
+        return error.conversation or Conversation([], images), {flaw: str(error)}
 
 
 def _flaws(
-    columns: Mapping[str, Any],
-    messages: list[Message] | None,
-    images: list[object],
-    scored: ScoredRow,
-    recipe: Recipe,
+    columns: Mapping[str, Any], images: list[object], scored: ScoredRow, recipe: Recipe
 ) -> dict[Flaw, str]:
     flaws: dict[Flaw, str] = {}
     if columns["data_source"] == CHART_SOURCE and recipe.chart is ChartPolicy.EXCLUDE:
         flaws[Flaw.EXCLUDED_CHART] = ""
-    if not messages:
-        flaws[Flaw.NO_PROMPT] = "empty" if messages is not None else "not a list of role and text"
-    tags = sum(message["content"].count(IMAGE_TAG) for message in messages or [])
     if not images:
         flaws[Flaw.NO_IMAGE] = ""
-    if tags > len(images):
-        flaws[Flaw.IMAGE_TAGS] = f"{tags} tags for {len(images)} images"
     if not scored.reference:
         flaws[Flaw.NO_REFERENCE] = ""
     if not columns["extra_info"]["question"].strip():
         flaws[Flaw.NO_QUESTION] = ""
     return flaws
-
-
-def as_text(value: object) -> str:
-    """A leaf as text: nothing becomes empty, numbers and lists become JSON."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _messages(value: object) -> list[Message] | None:
-    """The conversation; None where it is not one."""
-    messages: list[Message] = []
-    for message in _as_list(value):
-        if not isinstance(message, Mapping):
-            return None
-        role, content = message.get("role"), message.get("content")
-        if not isinstance(role, str) or not role or not isinstance(content, str):
-            return None
-        messages.append({"role": role, "content": content})
-    return messages
-
-
-def _as_struct(value: object) -> Mapping[str, Any]:
-    if isinstance(value, str) and value:
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, Mapping) else {}
-
-
-def _as_list(value: object) -> list[object]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]

@@ -8,30 +8,32 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from swift_deepeyes.preparation.choices import PromptColumn, UnknownColumns
+from swift_deepeyes.core.struct_columns import STRUCT_KEYS
+from swift_deepeyes.preparation.choices import UnknownColumns
 from swift_deepeyes.preparation.errors import PrepareError
 from swift_deepeyes.preparation.recipe import Recipe
 
-TEXT_COLUMNS = ("data_source", "ability", "env_name")
-STRUCT_KEYS = {
-    "reward_model": ("style", "ground_truth"),
-    "extra_info": ("split", "index", "answer", "question"),
-}
+ENV_NAME = "env_name"
+TEXT_COLUMNS = ("data_source", "ability", ENV_NAME)
 IMAGES = "images"
-CONVERSATIONS = tuple(str(name) for name in PromptColumn)
-KNOWN = (*TEXT_COLUMNS, *CONVERSATIONS, IMAGES, *STRUCT_KEYS)
+IMAGE_COLUMNS = (IMAGES, "image")
+CONVERSATIONS = ("messages", "prompt", "conversations", "conversation")  # the first that is there
+KNOWN = (*TEXT_COLUMNS, *CONVERSATIONS, *IMAGE_COLUMNS, *STRUCT_KEYS)
 
 IMAGE_BYTES_PATH = f"{IMAGES}.list.element.bytes"
 """Parquet's path of the encoded images within a prepared file."""
 
 
 def conversation_column(schema: pa.Schema, file_name: str) -> str:
-    """The column with the conversation. Raises `PrepareError` where a needed column is missing."""
+    """The column with the conversation, whose parts may hold the images.
+
+    Raises `PrepareError` where there is none.
+    """
     found = [name for name in CONVERSATIONS if name in schema.names]
-    if not found or IMAGES not in schema.names:
+    if not found:
         raise PrepareError(
-            f"{file_name}: needs the columns prompt (or messages) and images, and has "
-            f"{', '.join(schema.names) or 'none'}"
+            f"{file_name}: needs the columns prompt (or messages, conversations) and images, and "
+            f"has {', '.join(schema.names) or 'none'}"
         )
     return found[0]
 

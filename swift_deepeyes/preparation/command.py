@@ -59,8 +59,9 @@ def prepare(
     from swift_deepeyes.preparation.pool import available_cores
     from swift_deepeyes.preparation.progress import ProgressBars
     from swift_deepeyes.preparation.recipe import Recipe
+    from swift_deepeyes.preparation.run import find_sources
     from swift_deepeyes.preparation.run import prepare as prepare_files
-    from swift_deepeyes.preparation.view import render
+    from swift_deepeyes.preparation.view import nothing_left, render
 
     recipe = Recipe(
         prompt_column=PromptColumn.MESSAGES if messages else PromptColumn.PROMPT,
@@ -82,3 +83,7 @@ def prepare(
         raise typer.Exit(1) from None
     for block in render(report):
         console.print(block)
+    empty = [report.files[name] for name in find_sources(data, out)]
+    if not any(file.rows_out for file in empty):
+        typer.secho(f"error: {nothing_left(empty)}", fg="red", err=True)
+        raise typer.Exit(1)

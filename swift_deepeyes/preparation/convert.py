@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from swift_deepeyes.core.image_check import BadImageError, Entry, as_entry
-from swift_deepeyes.preparation.aligned import AlignedRow, align
+from swift_deepeyes.preparation.aligned import AlignedRow, Shape, align
 from swift_deepeyes.preparation.columns import IMAGES, kept_unknown, output_schema
 from swift_deepeyes.preparation.facts import RowFacts, facts_of
 from swift_deepeyes.preparation.flaw import Flaw
@@ -34,7 +34,8 @@ def convert(
     extra = kept_unknown(source.schema, recipe)
     schema = output_schema(source.schema, recipe)
     raw = source.read(rows_done)
-    aligned = (align(row, source.conversation, extra, recipe) for row in raw)
+    shape = Shape(source.conversation, extra, source.names_toolboxes())
+    aligned = (align(row, shape, recipe) for row in raw)
     rows = _treated(aligned, recipe, pool)
     for part in count(parts_done):
         batch = list(_up_to_a_part(rows))

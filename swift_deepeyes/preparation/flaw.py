@@ -23,12 +23,12 @@ class Flaw(StrEnum):
 
 
 MEANING = {
-    Flaw.NO_PROMPT: "no messages, or one without role or text",
+    Flaw.NO_PROMPT: "no messages, one without role or text, or no user's",
     Flaw.NO_IMAGE: "no image at all",
-    Flaw.MISSING_IMAGE: "an image without content, or a file that is not there",
+    Flaw.MISSING_IMAGE: "an image without content, a file or address that is not there",
     Flaw.BROKEN_IMAGE: "an image that cannot be decoded",
     Flaw.THIN_IMAGE: "an image more than 200 times as long as wide, which no model encodes",
-    Flaw.IMAGE_TAGS: "more <image> tags than images",
+    Flaw.IMAGE_TAGS: "more <image> tags than images, or images that nobody can place",
     Flaw.NO_REFERENCE: "no reference answer: nobody can score it",
     Flaw.NO_QUESTION: "no extra_info.question: the judge reads the prompt instead",
     Flaw.NOT_AN_OPTION: "options in the question, and a reference that is none of them",

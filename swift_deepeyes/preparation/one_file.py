@@ -27,7 +27,7 @@ from swift_deepeyes.preparation.tally import Tally, tally_of
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Part of every fingerprint: raise it when the same recipe begins to give other bytes."""
 
 WORK_FOLDER = ".prepare"

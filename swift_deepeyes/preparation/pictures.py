@@ -14,14 +14,15 @@ from typing import NamedTuple
 from PIL import Image
 
 from swift_deepeyes.core.image_check import (
-    BROKEN,
     MAX_ASPECT_RATIO,
     BadImageError,
     Entry,
     as_entry,
+    decoded,
+    is_remote,
     read_image,
-    verified_size,
 )
+from swift_deepeyes.image_fetch import fetch_image
 from swift_deepeyes.preparation.flaw import Flaw
 
 JPEG_QUALITY = 95
@@ -61,27 +62,28 @@ def do_jobs(jobs: Sequence[ImageJob]) -> list[list[Picture]]:
 
 
 def treat(image: object, limits: Limits) -> Picture:
-    """Check one image and bring it into the limits."""
+    """Check one image and bring it into the limits; what an address holds goes into the row."""
     try:
         entry = as_entry(image)
-        content = read_image(entry)
+        content = read_image(entry, fetch_image)
+        assert content is not None  # with a way to fetch
     except BadImageError as error:
         return Picture(b"", flaw=Flaw.MISSING_IMAGE, reason=str(error))
-    if content is None:  # an address: fetched when it is needed
-        return Picture(_digest(str(entry["path"]).encode()))
     picture = Picture(_digest(content))
     try:
-        before = verified_size(content)
-        picture = picture._replace(before=before, after=before)
-        if max(before) > MAX_ASPECT_RATIO * min(before):
-            return picture._replace(flaw=Flaw.THIN_IMAGE, reason=f"{before[0]}x{before[1]} pixels")
-        after = fitted_size(before, limits)
-        if after == before:
-            return picture
-        changed = {"bytes": resized(content, after), "path": None}
+        pixels, file_format = decoded(content)
     except BadImageError as error:
         return picture._replace(flaw=Flaw.BROKEN_IMAGE, reason=str(error))
-    return picture._replace(changed=changed, after=after)
+    before = pixels.size
+    picture = picture._replace(before=before, after=before)
+    if max(before) > MAX_ASPECT_RATIO * min(before):
+        return picture._replace(flaw=Flaw.THIN_IMAGE, reason=f"{before[0]}x{before[1]} pixels")
+    after = fitted_size(before, limits)
+    if after == before:
+        changed = {"bytes": content, "path": None} if is_remote(entry) else None
+        return picture._replace(changed=changed)
+    content = resized(pixels, after, is_jpeg=file_format == "JPEG")
+    return picture._replace(changed={"bytes": content, "path": None}, after=after)
 
 
 def fitted_size(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
@@ -106,19 +108,12 @@ def fitted_size(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
     return max(least, int(width * scale + 1e-9)), max(least, int(height * scale + 1e-9))
 
 
-def resized(content: bytes, size: tuple[int, int]) -> bytes:
-    """The image in another size: JPEG stays JPEG, all others become PNG."""
+def resized(image: Image.Image, size: tuple[int, int], *, is_jpeg: bool) -> bytes:
+    """The image in another size: a smaller JPEG stays JPEG, all others become PNG."""
+    is_smaller = size[0] * size[1] < image.width * image.height
+    method = Image.Resampling.LANCZOS if is_smaller else Image.Resampling.BICUBIC
+    result = image.resize(size, method)
     buffer = BytesIO()
-    try:
-        with Image.open(BytesIO(content)) as image:
-            is_jpeg = image.format == "JPEG"
-            is_smaller = size[0] * size[1] < image.width * image.height
-            method = Image.Resampling.LANCZOS if is_smaller else Image.Resampling.BICUBIC
-            # The conversion, and no rotation by EXIF, are what ms-swift does when it loads.
-            colors = image if image.mode == "RGB" else image.convert("RGB")
-            result = colors.resize(size, method)
-    except BROKEN as error:
-        raise BadImageError(f"unreadable image of {len(content)} bytes: {error}") from error
     if is_jpeg and is_smaller:
         result.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     else:

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swift_deepeyes.preparation.columns import conversation_column
+from swift_deepeyes.preparation.columns import ENV_NAME, conversation_column
 from swift_deepeyes.preparation.errors import PrepareError
 
 READ_ROWS = 16
@@ -54,6 +54,13 @@ class Source:
             return set()
         column = self._file.read(columns=["data_source"]).column(0)
         return {str(value) for value in column.unique().to_pylist()}
+
+    def names_toolboxes(self) -> bool:
+        """Whether any row says something of its tools; else that is left to the prompts."""
+        if ENV_NAME not in self.schema.names:
+            return False
+        column = self._file.read(columns=[ENV_NAME]).column(0)
+        return bool(column.null_count < len(column))
 
     def read(self, start: int) -> Iterator[RawRow]:
         """The rows from number `start` on; whole row groups before it are not touched."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from swift_deepeyes.preparation.choices import ChartPolicy
-from swift_deepeyes.preparation.flaw import MEANING
+from swift_deepeyes.preparation.flaw import MEANING, Flaw
 from swift_deepeyes.preparation.recipe import CHART_SOURCE
 from swift_deepeyes.preparation.references import MathFact
 from swift_deepeyes.preparation.report import FileReport, Report, Sizes
@@ -57,6 +58,20 @@ def memory_advice(report: Report) -> str | None:
         f"{largest * BYTES_PER_PIXEL / 2**20:.0f} MiB decoded, held once per trajectory in flight. "
         f"The method's authors advise {OFFICIAL_NODE_MEMORY_GB} GB of main memory per node; on a "
         "single node set MAX_PIXELS on both sides, or leave the charts out with --chart exclude."
+    )
+
+
+def nothing_left(files: Sequence[FileReport]) -> str:
+    """What dropped all rows of files of which nothing is left."""
+    dropped: Counter[Flaw] = Counter()
+    for file in files:
+        dropped.update(file.dropped)
+    counts = ", ".join(f"{rows:,} {flaw}" for flaw, rows in dropped.most_common())
+    names = ", ".join(file.source for file in files)
+    return (
+        f"nothing is left of {names}: {counts or 'no rows'}. The table says what that means; "
+        "--keep keeps rows with a flaw, and paths of images count from the working directory, "
+        "then from ROOT_IMAGE_DIR"
     )
 
 

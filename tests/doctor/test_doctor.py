@@ -86,6 +86,17 @@ def test_datasets(tmp_path: Path) -> None:
     assert check_dataset(no_file)[0].health is Health.FAILED
 
 
+def test_datasets_of_content_lists_need_no_column_of_images(tmp_path: Path) -> None:
+    part = {"type": "image", "image": "a.png", "text": None}
+    parts, words = [{"role": "user", "content": [part]}], [{"role": "user", "content": "?"}]
+    columns: dict[str, Any] = {"solution": ["x"], "data_source": ["x"], "env_name": [""]}
+    path = tmp_path / "mine.parquet"
+    pq.write_table(pa.table({**columns, "messages": [parts]}), path)
+    assert {f.health for f in check_dataset(path)} == {Health.OK}
+    pq.write_table(pa.table({**columns, "messages": [words]}), path)
+    assert "no column images" in check_dataset(path)[0].text
+
+
 def test_a_port_in_use() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

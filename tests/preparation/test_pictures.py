@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pytest_httpserver import HTTPServer
 
 from swift_deepeyes.preparation.flaw import Flaw
 from swift_deepeyes.preparation.pictures import (
@@ -113,9 +114,16 @@ def test_damaged_bytes_never_stop_the_work(
     assert (picture.flaw is None) == (picture.after is not None and max(picture.after) <= 50)
 
 
-def test_an_address_is_left_for_later() -> None:
-    picture = treat("https://example.org/a.png", OPEN)
-    assert (picture.flaw, picture.before, picture.changed) == (None, None, None)
+def test_what_an_address_holds_goes_into_the_row(httpserver: HTTPServer) -> None:
+    content = lookalike.png(64, 48)
+    httpserver.expect_request("/a.png").respond_with_data(content)
+    httpserver.expect_request("/gone.png").respond_with_data(b"", status=404)
+    picture = treat(httpserver.url_for("/a.png"), OPEN)
+    assert picture.changed == {"bytes": content, "path": None} and picture.after == (64, 48)
+    reduced = treat({"bytes": None, "path": httpserver.url_for("/a.png")}, Limits(32, 50))
+    assert opened(reduced).size == (50, 37)
+    gone = treat(httpserver.url_for("/gone.png"), OPEN)
+    assert gone.flaw is Flaw.MISSING_IMAGE and "HTTP status 404" in gone.reason
 
 
 def test_jobs_keep_their_order_and_their_limits() -> None:

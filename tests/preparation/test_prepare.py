@@ -213,7 +213,7 @@ def test_structs_as_json_and_missing_columns(prepared: Any, read: Any, tmp_path:
     del row["ability"], row["env_name"]
     prepared(lookalike.write(tmp_path / "data/mine.parquet", [row]))
     (kept,) = read("deepeyes_mine")
-    assert (kept["extra_info"]["index"], kept["ability"], kept["env_name"]) == ("7", "", "")
+    assert (kept["extra_info"]["index"], kept["ability"], kept["env_name"]) == ("7", "", None)
 
 
 def test_prepared_files_are_cheap_to_read(prepared: Any, tmp_path: Path) -> None:
