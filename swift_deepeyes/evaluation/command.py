@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +31,7 @@ INCOMPLETE, UNUSABLE = 1, 2
 """Exit codes: something was not run or judged; nothing could be measured at all."""
 
 _CHATTY = ("httpx", "httpx2", "openai")  # a line for every request
+_CONTINUES = "What is finished is in {out}; the same command continues."
 
 
 class ToolChoice(StrEnum):
@@ -95,27 +98,63 @@ def evaluate(
     every = rotations is RotationChoice.ALL or (
         rotations is RotationChoice.AUTO and benchmark in ROTATED_AS_PUBLISHED
     )
-    config = Config(
-        benchmark=benchmark,
-        tools=modes,
-        all_rotations=every,
-        samples=samples,
-        shuffle_seed=seed if shuffle else None,
-        seed=seed,
-        sampling=Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens),
-        max_turns=max_turns,
-        system_prompt=read_system_prompt(system_prompt) if system_prompt else tool_system_prompt(),
-    )
-    stated = Stated(
-        family=family,
-        checkpoint=checkpoint,
-        min_pixels=min_pixels,
-        max_pixels=max_pixels,
-        max_context=max_context,
-    )
-    endpoint = Endpoint(base_url, api_key=api_key, timeout_seconds=timeout, retries=retries)
-    sources = Sources(data=data, images=images, limit=limit)
-    _run_and_show(config, sources, endpoint, stated, model, out, concurrency)
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(logging.WARNING)
+    with _told_in_one_line(out):
+        system = read_system_prompt(system_prompt) if system_prompt else tool_system_prompt()
+        config = Config(
+            benchmark=benchmark,
+            tools=modes,
+            all_rotations=every,
+            samples=samples,
+            shuffle_seed=seed if shuffle else None,
+            seed=seed,
+            sampling=Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens),
+            max_turns=max_turns,
+            system_prompt=system,
+        )
+        stated = Stated(
+            family=family,
+            checkpoint=checkpoint,
+            min_pixels=min_pixels,
+            max_pixels=max_pixels,
+            max_context=max_context,
+        )
+        endpoint = Endpoint(base_url, api_key=api_key, timeout_seconds=timeout, retries=retries)
+        sources = Sources(data=data, images=images, limit=limit)
+        _run_and_show(config, sources, endpoint, stated, model, out, concurrency)
+
+
+@contextmanager
+def _told_in_one_line(out: Path) -> Iterator[None]:
+    """Errors of the set-up and of the disk end the command with a sentence and an exit code."""
+    from swift_deepeyes.core.settings import SettingsError
+    from swift_deepeyes.evaluation.endpoint import ReplyUnusable, ServerFailed, ServerRefused
+    from swift_deepeyes.evaluation.folder import FolderError
+    from swift_deepeyes.evaluation.question import BenchmarkError
+    from swift_deepeyes.evaluation.served_model import UnknownModel
+
+    server = (ServerFailed, ServerRefused, ReplyUnusable, UnknownModel)
+    try:
+        yield
+    except (*server, BenchmarkError, FolderError, SettingsError, OSError) as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(UNUSABLE) from None
+    except BaseExceptionGroup as group:
+        of_disk = group.subgroup(OSError)
+        if of_disk is None:
+            raise
+        typer.secho(f"{_leaf(of_disk)}. {_CONTINUES.format(out=out)}", fg="red", err=True)
+        raise typer.Exit(INCOMPLETE) from None
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. {_CONTINUES.format(out=out)}", err=True)
+        raise typer.Exit(INCOMPLETE) from None
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _run_and_show(
@@ -129,25 +168,10 @@ def _run_and_show(
 ) -> None:
     from rich.console import Console
 
-    from swift_deepeyes.core.settings import SettingsError
-    from swift_deepeyes.evaluation.endpoint import ServerFailed
-    from swift_deepeyes.evaluation.folder import FolderError
-    from swift_deepeyes.evaluation.question import BenchmarkError
-    from swift_deepeyes.evaluation.served_model import UnknownModel
-
-    for library in _CHATTY:
-        logging.getLogger(library).setLevel(logging.WARNING)
     console = Console()
-    try:
-        report = asyncio.run(
-            _evaluate(console, config, sources, endpoint, stated, model, out, concurrency)
-        )
-    except (BenchmarkError, FolderError, ServerFailed, SettingsError, UnknownModel) as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(UNUSABLE) from None
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is finished is in {out}; the same command continues.", err=True)
-        raise typer.Exit(INCOMPLETE) from None
+    report = asyncio.run(
+        _evaluate(console, config, sources, endpoint, stated, model, out, concurrency)
+    )
     _show(console, report, out)
     if not report.is_complete:
         raise typer.Exit(INCOMPLETE)

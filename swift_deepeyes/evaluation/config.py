@@ -94,5 +94,7 @@ def digest_of_questions(questions: list[Question]) -> str:
     for question in questions:
         images = [(image.name, image.stat().st_size) for image in question.images]
         content = question.model_dump(mode="json", exclude={"images"}) | {"images": images}
+        if not question.alternatives:
+            del content["alternatives"]  # as in folders from before there were any
         digest.update(json.dumps(content, sort_keys=True).encode())
     return digest.hexdigest()[:16]

@@ -7,10 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ParamSpec, TypeVar
-
-from PIL import Image
 
 from swift_deepeyes.core.boxes import BoxRules
 from swift_deepeyes.core.context import MESSAGE_MARGIN, ContextMeter
@@ -18,14 +15,15 @@ from swift_deepeyes.core.episode import Episode, Limits, Observation
 from swift_deepeyes.core.gallery import Gallery
 from swift_deepeyes.core.logged import PromptMessage
 from swift_deepeyes.core.picture_cache import PictureCache
-from swift_deepeyes.core.pixels import CropLimits, UnreadableImage
+from swift_deepeyes.core.pixels import CropLimits
 from swift_deepeyes.core.prompt import turn_instruction
 from swift_deepeyes.core.settings import Settings
 from swift_deepeyes.core.tool import Scene
 from swift_deepeyes.core.trajectory import Trajectory
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.conversation import Conversation
-from swift_deepeyes.evaluation.endpoint import Endpoint, Reply
+from swift_deepeyes.evaluation.endpoint import Endpoint, Reply, ServerRefused
+from swift_deepeyes.evaluation.image_files import open_image
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.prompts import messages_with_tool, messages_without_tool
 from swift_deepeyes.evaluation.served_model import ServedModel
@@ -61,6 +59,8 @@ class Driver:
         self._config = config
         self._settings = settings
         self._recipe = model.recipe
+        self._max_context = model.max_context
+        self._max_images = settings.max_images
         self._count = token_counter(model.tokenizer)
         self._pictures = PictureCache(int(settings.picture_cache_gb * 2**30))
         self._threads = ThreadPoolExecutor(_IMAGE_THREADS, thread_name_prefix="images")
@@ -72,8 +72,30 @@ class Driver:
     async def play(self, trial: Trial) -> Played:
         """Run one trial to its end.
 
-        Raises `ServerFailed`, `ServerRefused` or `UnreadableImage`: then there is no trajectory.
+        A refusal that names a limit which was not known (context, images per prompt) teaches it:
+        the trial starts again, and ends at the limit as it does where a server tells at once.
+
+        Raises `ServerFailed`, `ServerRefused`, `ReplyUnusable` or `UnreadableImage`: then there is
+        no trajectory.
         """
+        while True:
+            known = self._max_context, self._max_images
+            try:
+                return await self._play(trial)
+            except ServerRefused as refusal:
+                self._learn(refusal)
+                if known == (self._max_context, self._max_images):
+                    raise
+
+    def _learn(self, refusal: ServerRefused) -> None:
+        """Take over a limit that is tighter than what is known."""
+        if refusal.max_images is not None:
+            self._max_images = min(self._max_images, refusal.max_images)
+        if refusal.max_context is not None:
+            before = self._max_context or refusal.max_context
+            self._max_context = min(before, refusal.max_context)
+
+    async def _play(self, trial: Trial) -> Played:
         prompt = self._prompt(trial)
         gallery = self._gallery(trial)
         conversation = await self._in_thread(Conversation, prompt, gallery)
@@ -141,9 +163,9 @@ class Driver:
             scene=Scene(gallery, self._model.frame, rules),
             toolbox=_toolbox(trial, prompt),
             instruction=turn_instruction(_last_user_text(prompt)),
-            limits=Limits(self._config.max_turns, chosen.max_calls_per_turn, chosen.max_images),
+            limits=Limits(self._config.max_turns, chosen.max_calls_per_turn, self._max_images),
             meter=ContextMeter(
-                self._model.max_context,
+                self._max_context,
                 self._count,
                 self._recipe,
                 # Asked after the first turn: by then the server has counted.
@@ -176,21 +198,10 @@ class Driver:
     def _sampling(self, prompt_tokens: int) -> Sampling:
         """Servers refuse `max_tokens` that cannot fit beside the prompt."""
         sampling = self._config.sampling
-        if self._model.max_context is None:
+        if self._max_context is None:
             return sampling
-        room = max(1, self._model.max_context - prompt_tokens)
+        room = max(1, self._max_context - prompt_tokens)
         return sampling.model_copy(update={"max_tokens": min(sampling.max_tokens, room)})
-
-
-def open_image(path: str) -> Image.Image:
-    """Open an image file of a benchmark."""
-    # MME-RealWorld has aerial photographs beyond Pillow's limit against decompression bombs; the
-    # files are the user's own.
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        return Image.open(Path(path))
-    except OSError as error:
-        raise UnreadableImage(f"{path}: {type(error).__name__}") from error
 
 
 def _toolbox(trial: Trial, prompt: tuple[PromptMessage, ...]) -> Toolbox | None:

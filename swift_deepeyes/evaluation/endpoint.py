@@ -1,54 +1,50 @@
 """The server under evaluation: one chat call with retries. A failure is never an answer.
 
-The retries are not the openai package's, because a 200 with a broken body has to be asked again as
-well, and because every failed try is counted for the report.
+Plain httpx: what a body holds has to be checked here in any case (`reply`), a broken one is asked
+again, and every failed try is counted for the report.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-import openai
-from openai.types.chat import ChatCompletion
+import httpx
 
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.core.proxy import ProxySettingError, proxy_for, without_password
 from swift_deepeyes.evaluation.config import Sampling
+from swift_deepeyes.evaluation.failures import (
+    CallFailed,
+    Cause,
+    ReplyUnusable,
+    ServerFailed,
+    ServerRefused,
+    failure_of_status,
+    failure_of_transport,
+)
+from swift_deepeyes.evaluation.reply import Reply, parse_json, parse_reply
 from swift_deepeyes.evaluation.served_model import Listing, UnknownModel
 
-logger = logging.getLogger(__name__)
+__all__ = ["Endpoint", "Messages", "Reply", "ReplyUnusable", "ServerFailed", "ServerRefused"]
 
 T = TypeVar("T")
 Messages = list[dict[str, Any]]
 
-_PASSING = frozenset({408, 409, 425, 429})
 _LONGEST_PAUSE_SECONDS = 30.0
-
-
-class ServerFailed(RuntimeError):
-    """No usable reply after all tries; another time it may work."""
-
-
-class ServerRefused(RuntimeError):
-    """The server understood and refuses (4xx): asking the same again is no use."""
-
-
-class Reply(FrozenModel):
-    """One turn as the server wrote it. Token counts are None where the server does not tell."""
-
-    text: str
-    truncated: bool
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+_MOST_BYTES = 64 * 2**20
+"""Of a body. The longest reply that a server may write has some hundred kilobytes."""
 
 
 class Endpoint:
-    """An OpenAI-compatible server. Open it with `async with`; `failed_tries` counts by kind."""
+    """An OpenAI-compatible server. Open it with `async with`; `failed_tries` counts by kind.
+
+    `restored_thoughts`: turns whose thought a reasoning parser had taken out of the text. Raises
+    `ServerFailed` for an address, a key or a proxy that cannot be used.
+    """
 
     def __init__(
         self,
@@ -59,12 +55,28 @@ class Endpoint:
         retries: int = 5,
         first_pause_seconds: float = 1.0,
     ) -> None:
-        self._client = openai.AsyncOpenAI(
-            base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=0
-        )
+        self._base_url = base_url.rstrip("/")
+        self._shown_url = without_password(self._base_url)
+        self._timeout = timeout_seconds
         self._retries = retries
         self._first_pause = first_pause_seconds
         self.failed_tries: Counter[str] = Counter()
+        self.restored_thoughts = 0
+        _check_address(self._base_url, api_key)
+        try:
+            self._proxy = proxy_for(self._base_url)
+            transport = httpx.AsyncHTTPTransport(
+                proxy=self._proxy, limits=httpx.Limits(max_connections=None)
+            )
+        except ProxySettingError as error:
+            raise ServerFailed(str(error)) from None
+        except OSError as error:
+            raise ServerFailed(f"SSL_CERT_FILE or SSL_CERT_DIR: {error}") from error
+        headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
+        # With a transport of our own, httpx reads no proxy from the environment.
+        self._client = httpx.AsyncClient(
+            headers=headers, timeout=timeout_seconds, transport=transport
+        )
 
     async def __aenter__(self) -> Endpoint:
         return self
@@ -75,17 +87,15 @@ class Endpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._client.close()
+        await self._client.aclose()
 
     async def find_model(self, name: str | None) -> Listing:
         """The model `name`, or the only one. Raises `ServerFailed`, `UnknownModel`."""
         try:
             known = await self._retrying(self._list_models)
         except (ServerFailed, ServerRefused) as error:
-            raise ServerFailed(
-                f"{self._client.base_url} does not list its models ({error}). Is it an "
-                "OpenAI-compatible chat server, and does --base-url end with /v1?"
-            ) from error
+            message = f"{self._shown_url} does not list its models: {error}"
+            raise ServerFailed(message) from error
         if name is None and len(known) == 1:
             return next(iter(known.values()))
         if name is None or name not in known:
@@ -95,93 +105,102 @@ class Endpoint:
     async def complete(
         self, model: str, messages: Messages, sampling: Sampling, *, seed: int
     ) -> Reply:
-        """The next turn. Raises `ServerFailed` after the last try, or `ServerRefused`."""
-        return await self._retrying(lambda: self._ask(model, messages, sampling, seed))
+        """The next turn. Raises `ServerFailed` (after the last try), or one of the other two."""
+        body = {
+            "model": model,
+            "messages": messages,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": seed,
+        }
+        reply = await self._retrying(lambda: self._ask(body))
+        self.restored_thoughts += reply.thought_restored
+        return reply
 
     async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until it succeeds, with growing pauses."""
         pause = self._first_pause
         for tries_left in range(self._retries, -1, -1):
             try:
-                return await _named_failures(call)
-            except _Passing as failure:
+                return await call()
+            except CallFailed as failure:
+                if failure.is_final:
+                    raise failure.refusal(self._base_url) from failure
                 self.failed_tries[failure.kind] += 1
                 if tries_left == 0:
                     raise ServerFailed(
-                        f"no reply after {self._retries + 1} tries, the last: {failure}"
+                        f"no reply after {self._retries + 1} tries, the last: "
+                        f"{failure.told(self._base_url)}"
                     ) from failure
-                await asyncio.sleep(failure.retry_after or pause)
+                await asyncio.sleep(min(failure.retry_after or pause, _LONGEST_PAUSE_SECONDS))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise AssertionError("the last try returns or raises")
 
     async def _list_models(self) -> dict[str, Listing]:
+        data = await self._send("GET", "/models")
         try:
-            listed = await self._client.models.list()
-            entries = [entry.model_dump() async for entry in listed]
-        except AttributeError as error:  # a 200 that is no list; the package does not check it
-            raise _Passing("bad_body", "a reply without a list of models") from error
-        return {entry["id"]: Listing.model_validate(entry) for entry in entries}
+            listed = parse_json(data).get("data")
+        except CallFailed as failure:
+            raise CallFailed(Cause.NO_MODELS, failure.detail) from failure
+        if not isinstance(listed, list):
+            raise CallFailed(Cause.NO_MODELS, "HTTP 200, without `data`")
+        found = [_listing(entry) for entry in listed if isinstance(entry, dict)]
+        return {listing.id: listing for listing in found if listing.id}
 
-    async def _ask(self, model: str, messages: Messages, sampling: Sampling, seed: int) -> Reply:
-        completion = await self._client.chat.completions.create(
-            model=model,
-            messages=messages,  # type: ignore[arg-type]  # plain dicts, as they go on the wire
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            seed=seed,
-        )
-        return _read(completion)
+    async def _ask(self, body: dict[str, Any]) -> Reply:
+        return parse_reply(await self._send("POST", "/chat/completions", body))
 
-
-class _Passing(Exception):
-    """A failure that may pass."""
-
-    def __init__(self, kind: str, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.retry_after = retry_after
-
-
-async def _named_failures(call: Callable[[], Awaitable[T]]) -> T:
-    """Call, and say of a failure whether it may pass (`_Passing`) or not (`ServerRefused`)."""
-    try:
-        return await call()
-    except openai.APIStatusError as error:
-        detail = f"HTTP {error.status_code}: {_shorten(error)}"
-        if error.status_code < 500 and error.status_code not in _PASSING:
-            raise ServerRefused(detail) from error
-        raise _Passing(f"http_{error.status_code}", detail, _retry_after(error)) from error
-    except openai.APIConnectionError as error:
-        kind = "timeout" if isinstance(error, openai.APITimeoutError) else "connection"
-        raise _Passing(kind, _shorten(error.__cause__ or error)) from error
-    except (openai.APIResponseValidationError, json.JSONDecodeError) as error:
-        raise _Passing("bad_body", _shorten(error)) from error
+    async def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        """One request; returns the body of a 200. Raises `CallFailed`."""
+        content = None if body is None else json.dumps(body).encode()
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._client.stream(method, self._base_url + path, content=content) as response,
+            ):
+                data = await _read(response)
+        except TimeoutError:
+            raise CallFailed(Cause.TIMEOUT, f"no reply within {self._timeout:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise failure_of_transport(error, self._proxy) from error
+        if response.status_code != httpx.codes.OK:
+            raise failure_of_status(response.status_code, data, response.headers, self._proxy)
+        return data
 
 
-def _read(completion: object) -> Reply:
-    """The reply in a completion; the openai package hands broken bodies on unchecked."""
-    choices = completion.choices if isinstance(completion, ChatCompletion) else None
-    if not choices or getattr(choices[0], "message", None) is None:
-        raise _Passing("bad_body", "a reply without choices")
-    assert isinstance(completion, ChatCompletion)
-    usage = completion.usage
-    return Reply(
-        text=choices[0].message.content or "",
-        truncated=choices[0].finish_reason == "length",
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        completion_tokens=usage.completion_tokens if usage else None,
+async def _read(response: httpx.Response) -> bytes:
+    """The whole body, as long as it is one that a server may send."""
+    data = bytearray()
+    async for chunk in response.aiter_bytes():
+        data += chunk
+        if len(data) > _MOST_BYTES:
+            raise CallFailed(Cause.BAD_BODY, f"a body of more than {_MOST_BYTES >> 20} MB")
+    return bytes(data)
+
+
+def _listing(entry: dict[str, Any]) -> Listing:
+    """One entry of a model list; of another type than vLLM's is as not told."""
+    name, root, longest = (entry.get(key) for key in ("id", "root", "max_model_len"))
+    is_length = isinstance(longest, int) and not isinstance(longest, bool) and longest > 0
+    return Listing(
+        id=name if isinstance(name, str) else "",
+        root=root if isinstance(root, str) else None,
+        max_model_len=longest if is_length else None,
     )
 
 
-def _retry_after(error: openai.APIStatusError) -> float | None:
+def _check_address(base_url: str, api_key: str) -> None:
     try:
-        seconds = float(error.response.headers.get("Retry-After", ""))
-    except ValueError:
-        return None
-    return min(max(seconds, 0.0), _LONGEST_PAUSE_SECONDS)
-
-
-def _shorten(error: object, limit: int = 300) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+        url = httpx.URL(base_url)
+    except (httpx.InvalidURL, ValueError) as error:
+        shown = without_password(base_url)
+        raise ServerFailed(f"--base-url {shown} is no address: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        shown = without_password(base_url)
+        raise ServerFailed(
+            f"--base-url {shown} is no address: it starts with http:// or https://, as in "
+            "http://127.0.0.1:8000/v1"
+        )
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise ServerFailed("--api-key (OPENAI_API_KEY) holds characters that no key has.")

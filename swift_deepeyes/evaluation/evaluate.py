@@ -82,6 +82,8 @@ async def evaluate(
             not_run=outcome.not_run,
             judge_error=outcome.judge_error,
             failed_tries=endpoint.failed_tries,
+            restored_thoughts=endpoint.restored_thoughts,
+            lost_lines=outcome.lost_lines,
         )
         folder.write(REPORT_JSON, report.model_dump_json(indent=2) + "\n")
         folder.write(REPORT_MARKDOWN, to_markdown(report))

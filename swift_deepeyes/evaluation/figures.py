@@ -30,7 +30,10 @@ class ToolUse(FrozenModel):
 
 
 class ModeFigures(FrozenModel):
-    """The figures of one tool mode. `strict`: right in all rotations; None: one was asked."""
+    """The figures of one tool mode. `strict`: right in all rotations; None: one was asked.
+
+    `empty_turns`: trajectories in which a reply had no text at all.
+    """
 
     tool: ToolMode
     planned: int
@@ -44,6 +47,7 @@ class ModeFigures(FrozenModel):
     stop_reasons: Mapping[str, int]
     format_errors: Mapping[str, int]
     no_answer: int
+    empty_turns: int = 0
     turns: float
     tokens_per_trajectory: float
 
@@ -101,6 +105,7 @@ def _mode_figures(mode: ToolMode, planned: int, pairs: list[Pair]) -> ModeFigure
         stop_reasons=_counts(str(record.stop_reason) for record in records),
         format_errors=_counts(error for line in lines for error in line.format_errors),
         no_answer=sum(not line.answer for line in lines),
+        empty_turns=sum(any(not turn.text for turn in record.turns) for record in records),
         turns=sum(len(record.turns) for record in records) / count,
         tokens_per_trajectory=sum(sum(line.turn_tokens) for line in lines) / count,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from types import TracebackType
 
 from PIL import Image
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from swift_deepeyes.core.logged import (
     IMAGES_FOLDER,
@@ -26,6 +28,10 @@ from swift_deepeyes.core.logged import (
     LoggedTrajectory,
     RunInfo,
 )
+from swift_deepeyes.core.trajectory import CallRecord
+from swift_deepeyes.evaluation.reply import valid_text
+
+logger = logging.getLogger(__name__)
 
 FINGERPRINT_FILE = "settings.json"
 TRAJECTORIES_FILE = "eval.jsonl"
@@ -42,13 +48,17 @@ class EvaluationFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._log = path / TRAJECTORIES_FOLDER / TRAJECTORIES_FILE
+        self.lost_lines = 0
         self._sizes: dict[str, tuple[int, int]] = {}
         self._names: dict[Path, str] = {}
 
     def __enter__(self) -> EvaluationFolder:
-        for folder in (TRAJECTORIES_FOLDER, IMAGES_FOLDER):
-            (self.path / folder).mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / ".lock").open("w")
+        try:
+            for folder in (TRAJECTORIES_FOLDER, IMAGES_FOLDER):
+                (self.path / folder).mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise FolderError(f"--out {self.path} cannot be written to: {error}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -67,7 +77,7 @@ class EvaluationFolder:
         """Take the folder for these settings. Raises `FolderError` if it has others."""
         file = self.path / FINGERPRINT_FILE
         if file.is_file():
-            before: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+            before = _read_fingerprint(file)
             keys = sorted(before.keys() | fingerprint.keys())
             changed = [key for key in keys if before.get(key) != fingerprint.get(key)]
             if changed:
@@ -87,7 +97,8 @@ class EvaluationFolder:
     def read(self) -> dict[str, LoggedTrajectory]:
         """What is there already, by id; the last line of an id counts.
 
-        A line that was being written when the process was killed is cut off.
+        A line that was being written when the process was killed is cut off. Another that cannot
+        be read (`lost_lines` counts them) stays where it is, and is told: its trial runs again.
         """
         if not self._log.is_file():
             return {}
@@ -96,15 +107,22 @@ class EvaluationFolder:
         if len(whole) < len(content):
             with self._log.open("r+b") as file:
                 file.truncate(len(whole))
-        try:
-            logged = map(LoggedTrajectory.model_validate_json, whole.splitlines())
-            return {trajectory.id: trajectory for trajectory in logged}
-        except ValidationError as error:
-            raise FolderError(f"{self._log} is damaged: {error}") from error
+        self.lost_lines = 0
+        found: dict[str, LoggedTrajectory] = {}
+        for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
+            try:
+                trajectory = LoggedTrajectory.model_validate_json(line)
+            except ValidationError as error:
+                self.lost_lines += 1
+                reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+                logger.warning("%s, line %d cannot be read: %s", self._log, number, reason)
+            else:
+                found[trajectory.id] = trajectory
+        return found
 
     def append(self, trajectories: Iterable[LoggedTrajectory]) -> None:
         """Write trajectories, and return when they are on disk."""
-        lines = "".join(trajectory.model_dump_json() + "\n" for trajectory in trajectories)
+        lines = "".join(to_line(trajectory) for trajectory in trajectories)
         with self._log.open("ab") as file:
             file.write(lines.encode())
             file.flush()
@@ -142,3 +160,45 @@ class EvaluationFolder:
         temporary = self.path / f".{name}.part"
         temporary.write_text(content, encoding="utf-8")
         temporary.replace(self.path / name)
+
+
+def to_line(trajectory: LoggedTrajectory) -> str:
+    """A line of the log that can be read again, whatever a model wrote.
+
+    What JSON or its readers cannot carry (a lone surrogate, arguments nested too deep) is in the
+    arguments of calls only: the text of a reply is checked when it comes. Such arguments are left
+    out; the turn's text has them.
+    """
+    try:
+        line = trajectory.model_dump_json()
+        LoggedTrajectory.model_validate_json(line)
+    except (PydanticSerializationError, ValidationError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        logger.warning("%s: a call's arguments cannot be written: %s", trajectory.id, reason)
+        line = _without_arguments(trajectory).model_dump_json()
+    return line + "\n"
+
+
+def _without_arguments(trajectory: LoggedTrajectory) -> LoggedTrajectory:
+    record = trajectory.trajectory
+    turns = tuple(
+        turn.model_copy(update={"calls": tuple(map(_bare, turn.calls))}) for turn in record.turns
+    )
+    return trajectory.model_copy(update={"trajectory": record.model_copy(update={"turns": turns})})
+
+
+def _bare(call: CallRecord) -> CallRecord:
+    return call.model_copy(update={"arguments": None, "name": valid_text(call.name or "")})
+
+
+def _read_fingerprint(file: Path) -> dict[str, str]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise FolderError(
+            f"{file} cannot be read, so it is not known which settings this folder has. Use "
+            "another folder."
+        )
+    return content

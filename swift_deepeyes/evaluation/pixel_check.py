@@ -18,8 +18,8 @@ from swift_deepeyes.core.pixels import UnreadableImage, ViewRecipe, decode, to_p
 from swift_deepeyes.core.trajectory import FrozenModel
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.conversation import image_part
-from swift_deepeyes.evaluation.driver import open_image
-from swift_deepeyes.evaluation.endpoint import Endpoint, ServerRefused
+from swift_deepeyes.evaluation.endpoint import Endpoint, ReplyUnusable, ServerRefused
+from swift_deepeyes.evaluation.image_files import open_image
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ async def check_pixels(
                     counted=None if counted is None or baseline is None else counted - baseline,
                 )
             )
-    except ServerRefused as refusal:
+    except (ServerRefused, ReplyUnusable) as refusal:
         return PixelCheck(probes=tuple(probes), problem=f"The server refused a probe: {refusal}")
     except UnreadableImage as error:
         return PixelCheck(probes=tuple(probes), problem=f"No image could be probed: {error}")

@@ -24,6 +24,7 @@ class Question(FrozenModel):
 
     `options` in the published order, without letters; `right` is the index of the right one (None:
     the question has no options that could be reordered, and `reference` alone is what is right).
+    `alternatives`: further references, each as good as `reference`.
     `prompt` and `toolbox` are set where the file brings its own prompt, which is then used as it
     is. `is_closed`: rules decide it; otherwise a judge does.
     """
@@ -34,6 +35,7 @@ class Question(FrozenModel):
     options: tuple[str, ...] = ()
     right: int | None = None
     reference: str
+    alternatives: tuple[str, ...] = ()
     category: str
     is_closed: bool = True
     rule: ScoringRule = ScoringRule.VISUAL
@@ -42,11 +44,19 @@ class Question(FrozenModel):
 
 
 def option_question(
-    *, id: str, images: tuple[Path, ...], text: str, options: list[str], right: int, category: str
+    *,
+    id: str,
+    images: tuple[Path, ...],
+    text: str,
+    options: list[str],
+    right: int,
+    category: str,
+    where: str = "",
 ) -> Question:
-    """A question with options; `right` counts from 0. Raises `BenchmarkError`."""
+    """A question with options; `right` counts from 0. Raises `BenchmarkError` about `where`."""
     if not 2 <= len(options) <= len(LETTERS) or not 0 <= right < len(options):
-        raise BenchmarkError(f"{id}: {len(options)} options, of which number {right} is right")
+        what = f"{len(options)} options, of which number {right} is right"
+        raise BenchmarkError(f"{where or id}: {what}; there must be 2 to {len(LETTERS)}.")
     return Question(
         id=id,
         images=images,
@@ -61,5 +71,5 @@ def option_question(
 def existing(path: Path, what: str) -> Path:
     """The path, if it is there. Raises `BenchmarkError`."""
     if not path.exists():
-        raise BenchmarkError(f"{what} is not there: {path}")
+        raise BenchmarkError(f"{what} is not there: {path}. State --data as it was downloaded.")
     return path

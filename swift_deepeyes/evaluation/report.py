@@ -33,11 +33,14 @@ class Report(FrozenModel):
     not_run: Mapping[str, str] = {}
     judge_error: str = ""
     failed_tries: Mapping[str, int] = {}
+    restored_thoughts: int = 0
+    lost_lines: int = 0
 
     @property
     def is_complete(self) -> bool:
-        """Everything planned was run, and nothing waits for a judge that was away."""
-        return not self.judge_error and all(mode.not_run == 0 for mode in self.figures.modes)
+        """Everything planned was run and judged."""
+        modes = self.figures.modes
+        return not self.judge_error and not any(mode.not_run or mode.not_judged for mode in modes)
 
     @property
     def tables(self) -> list[Table]:
@@ -63,7 +66,35 @@ class Report(FrozenModel):
                 f"The judge was away, so trajectories are NOT JUDGED ({self.judge_error}) "
                 "The same command again judges them."
             )
-        return remarks
+        return remarks + _minor_remarks(self)
+
+
+def _minor_remarks(report: Report) -> list[str]:
+    remarks = []
+    unread = sum(mode.not_judged for mode in report.figures.modes)
+    if unread and not report.judge_error:
+        remarks.append(
+            f"{unread} answers are NOT JUDGED: the judge's reply, or the answer, could not be "
+            "read. They are in no accuracy; the same command again asks once more."
+        )
+    empty = sum(mode.empty_turns for mode in report.figures.modes)
+    if empty:
+        remarks.append(
+            f"{empty} trajectories hold an EMPTY reply, which counts as no answer. If the model "
+            "does not stop at once by itself, see whether the server takes text out: "
+            "--tool-call-parser, --reasoning-parser."
+        )
+    if report.restored_thoughts:
+        remarks.append(
+            f"In {report.restored_thoughts} turns the server's reasoning parser had taken the "
+            "thought out of the text; it was put back between <think> and </think>. Start the "
+            "server without --reasoning-parser to measure exactly what the model writes."
+        )
+    if report.lost_lines:
+        remarks.append(
+            f"{report.lost_lines} lines of this folder's log could not be read and were run again."
+        )
+    return remarks
 
 
 def published_figures(benchmark: BenchmarkName) -> tuple[PublishedFigure, ...]:

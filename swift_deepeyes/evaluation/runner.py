@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.core.pixels import UnreadableImage
 from swift_deepeyes.evaluation.driver import Driver, Played
-from swift_deepeyes.evaluation.endpoint import ServerFailed, ServerRefused
+from swift_deepeyes.evaluation.endpoint import ReplyUnusable, ServerFailed, ServerRefused
 from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.scorer import Scorer, is_scored
 from swift_deepeyes.evaluation.trial import Trial
@@ -29,12 +29,16 @@ OnProgress = Callable[["Outcome"], None]
 
 @dataclass
 class Outcome:
-    """How the run stands. `not_run`: why, by the trial's id; `judge_error`: why none was judged."""
+    """How the run stands. `not_run`: why, by the trial's id; `judge_error`: why none was judged.
+
+    `lost_lines`: lines of the folder's log that could not be read.
+    """
 
     planned: int
     lines: dict[str, LoggedTrajectory] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
     judge_error: str = ""
+    lost_lines: int = 0
 
     @property
     def unscored(self) -> list[str]:
@@ -57,8 +61,8 @@ async def run_trials(
     on_progress: OnProgress = lambda outcome: None,
 ) -> Outcome:
     """Run what the folder does not hold yet. Raises nothing that a server does."""
-    outcome = Outcome(planned=len(trials))
     known = folder.read()
+    outcome = Outcome(planned=len(trials), lost_lines=folder.lost_lines)
     outcome.lines.update({trial.id: known[trial.id] for trial in trials if trial.id in known})
     run = _Run(trials, driver, scorer, folder, outcome, concurrency, on_progress)
     await run.score_leftovers()
@@ -117,8 +121,15 @@ class _Run:
             except ServerFailed as error:
                 self._failures_in_a_row += 1
                 self._note_failure(trial, str(error))
-            except (ServerRefused, UnreadableImage) as error:
+            except (ServerRefused, ReplyUnusable) as error:
                 self._note_failure(trial, str(error))
+            except UnreadableImage as error:
+                names = ", ".join(str(image) for image in trial.question.images)
+                self._note_failure(trial, f"{error}: {names}")
+            except Exception as error:
+                # A fault of ours, or of a tool's: with its traceback, and as one trial of many.
+                logger.exception("the trial %s failed", trial.id)
+                self._note_failure(trial, f"{type(error).__name__}: {error}")
             else:
                 self._failures_in_a_row = 0
                 self._finished.put_nowait(played)

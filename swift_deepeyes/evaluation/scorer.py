@@ -73,8 +73,8 @@ class Scorer:
 
 
 def is_scored(line: LoggedTrajectory) -> bool:
-    """Whether a line of the log has been through `Scorer.score`."""
-    return line.accuracy is not None or line.verdict is not None
+    """Whether a line of the log was judged right or wrong."""
+    return line.accuracy is not None
 
 
 def _row(line: LoggedTrajectory, trial: Trial) -> ScoredRow:
@@ -85,6 +85,7 @@ def _row(line: LoggedTrajectory, trial: Trial) -> ScoredRow:
         is_known_source=True,
         question=line.question,
         reference=line.reference,
+        alternatives=trial.question.alternatives,
         transcript=transcript_of_record(line.trajectory),
     )
 

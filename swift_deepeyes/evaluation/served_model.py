@@ -159,7 +159,9 @@ def _limits_of_processor(folder: Path) -> dict[str, int]:
     for name in ("preprocessor_config.json", "processor_config.json"):
         content = _read(folder / name)
         content = content.get("image_processor", content)
-        size = content.get("size") or {}
+        content = content if isinstance(content, dict) else {}
+        size = content.get("size")
+        size = size if isinstance(size, dict) else {}
         limits = {
             "min_pixels": content.get("min_pixels") or size.get("shortest_edge"),
             "max_pixels": content.get("max_pixels") or size.get("longest_edge"),
@@ -173,5 +175,8 @@ def _limits_of_processor(folder: Path) -> dict[str, int]:
 def _read(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise UnknownModel(f"{path} is not JSON: {error}") from None
     return content if isinstance(content, dict) else {}

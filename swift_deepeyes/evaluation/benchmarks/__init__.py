@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from swift_deepeyes.core.pixels import UnreadableImage
 from swift_deepeyes.evaluation.benchmarks import (
     hrbench,
     mme_realworld,
@@ -18,6 +19,7 @@ from swift_deepeyes.evaluation.benchmarks import (
     training_rows,
     vstar,
 )
+from swift_deepeyes.evaluation.image_files import open_image
 from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.question import BenchmarkError, Question, Unpack
 
@@ -48,15 +50,38 @@ def load_questions(
         raise BenchmarkError(f"There is nothing at {path}.")
     questions = list(_LOADERS[name](path, images, unpack))
     if not questions:
-        raise BenchmarkError(f"{path} holds no question of {name}.")
+        raise BenchmarkError(f"{path} holds no question of {name}: is --data the right path?")
     counts = Counter(question.id for question in questions)
     twice = [id for id, count in counts.items() if count > 1]
     if twice:
-        raise BenchmarkError(f"{path}: {len(twice)} questions share an id, the first: {twice[0]}")
-    missing = [image for question in questions for image in question.images if not image.is_file()]
+        raise BenchmarkError(
+            f"{path}: {len(twice)} ids belong to several questions, the first: {twice[0]}. Is a "
+            "file there twice, or a row?"
+        )
+    _check_images(name, questions)
+    return questions
+
+
+def _check_images(name: BenchmarkName, questions: list[Question]) -> None:
+    """Whether all image files are there and have an image's header; pixels are read when asked."""
+    paths = dict.fromkeys(image for question in questions for image in question.images)
+    missing = [path for path in paths if not path.is_file()]
     if missing:
         raise BenchmarkError(
             f"{len(missing)} image files of {name} are missing, the first: {missing[0]}. "
             "Say with --images where they are."
         )
-    return questions
+    broken = [path for path in paths if not _is_image(path)]
+    if broken:
+        raise BenchmarkError(
+            f"{len(broken)} image files of {name} cannot be opened, the first: {broken[0]}. "
+            "Download them again (`git lfs pull`, where they are Git LFS pointers)."
+        )
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        open_image(str(path)).close()
+    except UnreadableImage:
+        return False
+    return True

@@ -13,49 +13,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from swift_deepeyes.evaluation.benchmarks.tables import (
-    Row,
-    decode_image,
-    read_parquet,
-    read_tsv,
-)
-from swift_deepeyes.evaluation.question import (
-    BenchmarkError,
-    Question,
-    Unpack,
-    existing,
-    option_question,
-)
+from swift_deepeyes.evaluation.benchmarks.row import Row
+from swift_deepeyes.evaluation.benchmarks.tables import read_rows
+from swift_deepeyes.evaluation.question import Question, Unpack, existing, option_question
 
 _LETTERS = "ABCD"
-_LONGEST_REFERENCE = 64  # characters; in VLMEvalKit's TSVs a short field names another row
+_PUBLISHED = (
+    "HR-Bench's files have the columns 'index', 'question', 'image', 'answer', 'A' to 'D' and "
+    "'category' (DreamMr/HR-Bench)."
+)
 
 
 def load(path: Path, images: Path | None, unpack: Unpack, name: str) -> Iterator[Question]:
     """The questions of a `.tsv` or `.parquet` file, or of a folder with `name`'s file."""
     file = path if path.is_file() else _find(path, name)
-    rows = read_parquet(file) if file.suffix == ".parquet" else read_tsv(file)
     unpacked: dict[str, Path] = {}
     known: set[tuple[str, Path, tuple[str, ...]]] = set()
-    for row in rows:
-        index = str(row["index"])
-        image = unpacked[index] = _image(row, index, unpacked, unpack)
-        options = [str(row[letter]) for letter in _LETTERS if row.get(letter) not in (None, "")]
-        identity = (str(row["question"]), image, tuple(sorted(options)))
+    for row in read_rows(file, _PUBLISHED):
+        index = row.text("index")
+        image = unpacked[index] = _image(row, unpacked, images or file.parent, unpack)
+        options = [row.text(letter) for letter in _LETTERS if row.has(letter)]
+        identity = (row.text("question"), image, tuple(sorted(options)))
         if identity in known:
             continue
         known.add(identity)
-        answer = str(row["answer"]).strip()
-        if answer not in _LETTERS[: len(options)]:
-            raise BenchmarkError(f"{file.name}, row {index}: answer {answer!r}")
         yield option_question(
             id=index,
             images=(image,),
-            text=str(row["question"]),
+            text=row.text("question"),
             options=options,
-            right=_LETTERS.index(answer),
-            category=str(row["category"]),
+            right=_right(row, len(options)),
+            category=row.text("category"),
+            where=row.where,
         )
+
+
+def _right(row: Row, options: int) -> int:
+    answer = row.text("answer")
+    letters = _LETTERS[:options]
+    if len(answer) != 1 or answer not in letters:
+        raise row.error(f"the field 'answer' is {answer!r}, none of the options {letters}")
+    return letters.index(answer)
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -65,8 +63,9 @@ def _find(folder: Path, name: str) -> Path:
     return existing(folder / f"{name}.tsv", "HR-Bench")
 
 
-def _image(row: Row, index: str, unpacked: dict[str, Path], unpack: Unpack) -> Path:
-    field = str(row["image"])
-    if len(field) <= _LONGEST_REFERENCE and field in unpacked:
-        return unpacked[field]
-    return unpack(decode_image(field, f"HR-Bench row {index}"))
+def _image(row: Row, unpacked: dict[str, Path], folder: Path, unpack: Unpack) -> Path:
+    """In VLMEvalKit's TSVs a short field names the row whose image it is."""
+    value = row.value("image")
+    if isinstance(value, str | int) and str(value) in unpacked:
+        return unpacked[str(value)]
+    return row.image("image", folder, unpack)

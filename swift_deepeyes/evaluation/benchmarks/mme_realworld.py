@@ -9,15 +9,14 @@ subsets ("Perception", "perception"): categories are in lower case here.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from swift_deepeyes.evaluation.benchmarks.row import Row
+from swift_deepeyes.evaluation.benchmarks.tables import read_rows
 from swift_deepeyes.evaluation.question import (
     LETTERS,
-    BenchmarkError,
     Question,
     Unpack,
     existing,
@@ -26,6 +25,10 @@ from swift_deepeyes.evaluation.question import (
 
 FILE = "MME-RealWorld-Lite.json"
 _LETTER = re.compile(r"^\s*\(?([A-J])[).:]\s*")
+_PUBLISHED = (
+    "MME-RealWorld-Lite's rows hold 'Question_id', 'Image', 'Text', 'Answer choices', "
+    "'Ground truth', 'Task' and 'Subtask' (yifanzhang114/MME-RealWorld-Lite)."
+)
 
 
 def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
@@ -36,23 +39,27 @@ def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
     folder = images or next(
         (folder for folder in (file.parent / "imgs", file.parent) if folder.is_dir()), file.parent
     )
-    for row in json.loads(file.read_text(encoding="utf-8")):
-        yield _question(row, folder)
+    for row in read_rows(file, _PUBLISHED):
+        yield _question(row, folder, unpack)
 
 
-def _question(row: dict[str, Any], folder: Path) -> Question:
-    id = str(row["Question_id"])
-    letters = [_LETTER.match(choice) for choice in row["Answer choices"]]
+def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
+    choices = row.texts("Answer choices")
+    letters = [_LETTER.match(choice) for choice in choices]
     named = "".join(match[1] for match in letters if match)
-    truth = str(row["Ground truth"]).strip()
-    if named != LETTERS[: len(letters)] or truth not in named or not truth:
-        raise BenchmarkError(f"{id}: options {named!r}, ground truth {truth!r}")
-    files = row["Image"] if isinstance(row["Image"], list) else [row["Image"]]
+    if named != LETTERS[: len(letters)]:
+        raise row.error(f"the field 'Answer choices' has the letters {named!r}, not (A), (B), …")
+    truth = row.text("Ground truth")
+    if len(truth) != 1 or truth not in named:
+        raise row.error(f"the field 'Ground truth' is {truth!r}, none of the options {named}")
+    value = row.value("Image")
+    values = value if isinstance(value, list) else [value]
     return option_question(
-        id=id,
-        images=tuple(folder / name for name in files),
-        text=row["Text"],
-        options=[_LETTER.sub("", choice) for choice in row["Answer choices"]],
+        id=row.text("Question_id"),
+        images=tuple(row.image_of(entry, "Image", folder, unpack) for entry in values),
+        text=row.text("Text"),
+        options=[_LETTER.sub("", choice) for choice in choices],
         right=named.index(truth),
-        category=f"{row['Task']}/{row['Subtask']}".lower().replace("_", " "),
+        category=f"{row.text('Task')}/{row.text('Subtask')}".lower().replace("_", " "),
+        where=row.where,
     )

@@ -8,24 +8,28 @@ is read too, because COCO's images are 6 GB.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from swift_deepeyes.evaluation.benchmarks.tables import read_parquet
+from swift_deepeyes.evaluation.benchmarks.row import Row
+from swift_deepeyes.evaluation.benchmarks.tables import read_rows
 from swift_deepeyes.evaluation.question import BenchmarkError, Question, Unpack
 
 SPLITS = ("random", "popular", "adversarial")
 _LABELS = frozenset({"yes", "no"})
+_PUBLISHED = (
+    "POPE's files hold 'question_id', 'image', 'text' and 'label' (AoiDragon/POPE), or "
+    "'question_id', 'image', 'question', 'answer' and 'category' (lmms-lab/POPE)."
+)
 
 
 def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
     """The questions of one file, or of all three in a folder (also in `output/coco`)."""
     for file in _files(path):
-        if file.suffix == ".parquet":
-            yield from _embedded(file, unpack)
-        else:
-            yield from _lines(file, _image_folder(file.parent, images))
+        folder = _image_folder(file.parent, images)
+        split = next((split for split in SPLITS if split in file.name), file.stem)
+        for row in read_rows(file, _PUBLISHED):
+            yield _question(row, split, folder, unpack)
 
 
 def _files(path: Path) -> list[Path]:
@@ -45,34 +49,18 @@ def _image_folder(folder: Path, images: Path | None) -> Path:
     return next((path for path in (folder / "val2014", folder) if path.is_dir()), folder)
 
 
-def _lines(file: Path, images: Path) -> Iterator[Question]:
-    split = next((split for split in SPLITS if split in file.name), file.stem)
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            row = json.loads(line)
-            yield _question(
-                f"{split}/{row['question_id']}",
-                images / row["image"],
-                row["text"],
-                row["label"],
-                split,
-            )
-
-
-def _embedded(file: Path, unpack: Unpack) -> Iterator[Question]:
-    for row in read_parquet(file):
-        category = str(row["category"])
-        yield _question(
-            f"{category}/{row['question_id']}",
-            unpack(row["image"]["bytes"]),
-            row["question"],
-            row["answer"],
-            category,
-        )
-
-
-def _question(id: str, image: Path, text: str, label: str, category: str) -> Question:
-    label = label.strip().lower()
-    if label not in _LABELS:
-        raise BenchmarkError(f"POPE {id}: label {label!r}")
-    return Question(id=id, images=(image,), text=text.strip(), reference=label, category=category)
+def _question(row: Row, split: str, folder: Path, unpack: Unpack) -> Question:
+    """Either form; the names of two fields tell which it is."""
+    is_repackaged = "question" in row.fields
+    text, label = ("question", "answer") if is_repackaged else ("text", "label")
+    category = row.text("category") if is_repackaged else split
+    reference = row.text(label).lower()
+    if reference not in _LABELS:
+        raise row.error(f"the field {label!r} is {reference!r}, neither yes nor no")
+    return Question(
+        id=f"{category}/{row.text('question_id')}",
+        images=(row.image("image", folder, unpack),),
+        text=row.text(text),
+        reference=reference,
+        category=category,
+    )

@@ -2,61 +2,93 @@
 
 The schema is in the dataset's card (ChenShawn/DeepEyes-Datasets-47k): `prompt` (system, user),
 `images` (bytes), `env_name`, `reward_model.ground_truth`, `extra_info`. The rows' own prompts are
-asked as they are, so options stay in the order of the file.
+asked as they are, so options stay in the order of the file. The same rows as JSON are read too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from swift_deepeyes.core.logged import PromptMessage
 from swift_deepeyes.core.prompt import IMAGE_TAG
-from swift_deepeyes.core.scored_row import read_row
+from swift_deepeyes.core.scored_row import ScoredRow, read_row
 from swift_deepeyes.core.scoring_rule import ScoringRule
-from swift_deepeyes.evaluation.benchmarks.tables import Row, read_parquet
-from swift_deepeyes.evaluation.question import BenchmarkError, Question, Unpack
+from swift_deepeyes.core.transcript import text_of
+from swift_deepeyes.evaluation.benchmarks.row import Row
+from swift_deepeyes.evaluation.benchmarks.tables import read_rows
+from swift_deepeyes.evaluation.question import Question, Unpack
+from swift_deepeyes.evaluation.reply import valid_text
 
 # References that rules decide: a letter, yes or no, a number with or without a unit sign.
 _CLOSED = re.compile(r"\(?[A-J]\)?\.?|yes|no|[-+]?[\d.,]+\s?%?", re.IGNORECASE)
+_PUBLISHED = (
+    "The training's files hold 'prompt', 'images', 'reward_model' and 'data_source' "
+    "(ChenShawn/DeepEyes-Datasets-47k)."
+)
 
 
 def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
     """The rows of a parquet file, or of all parquet files in a folder."""
     files = [path] if path.is_file() else sorted(path.glob("*.parquet"))
     for file in files:
-        for number, row in enumerate(read_parquet(file)):
-            yield _question(f"{file.stem}/{number}", row, unpack)
+        for row in read_rows(file, _PUBLISHED):
+            yield _question(row, images or file.parent, unpack)
 
 
-def _question(id: str, row: Row, unpack: Unpack) -> Question:
-    if not row.get("prompt") or not row.get("images"):
-        raise BenchmarkError(f"{id}: no `prompt` or no `images`; is this the training's schema?")
-    read = read_row({**row, "messages": row["prompt"]})
+def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
+    images = _images(row, folder, unpack)
+    prompt = _prompt(row, len(images))
+    read = read_row({**row.fields, "messages": row.value("prompt")})
     if not read.reference:
-        raise BenchmarkError(f"{id}: no reference (`reward_model.ground_truth`)")
-    is_closed = _CLOSED.fullmatch(read.reference) is not None and read.rule is ScoringRule.VISUAL
+        raise row.error("there is no reference ('reward_model' with 'ground_truth')")
+    toolbox = row.fields.get("env_name")
     return Question(
-        id=id,
-        images=tuple(unpack(image["bytes"]) for image in row["images"]),
-        text=read.question,
-        reference=read.reference,
+        id=f"{row.file.stem}/{row.number - 1}",
+        images=images,
+        text=valid_text(read.question),
+        reference=valid_text(read.reference),
+        alternatives=tuple(map(valid_text, read.alternatives)),
         category=read.source or "(none)",
-        is_closed=is_closed,
+        is_closed=_is_closed(read),
         rule=read.rule,
-        prompt=_prompt(id, row),
-        toolbox=row.get("env_name"),
+        prompt=prompt,
+        toolbox=toolbox if isinstance(toolbox, str) else None,
     )
 
 
-def _prompt(id: str, row: Row) -> tuple[PromptMessage, ...]:
+def _is_closed(read: ScoredRow) -> bool:
+    references = (read.reference, *read.alternatives)
+    return read.rule is ScoringRule.VISUAL and all(map(_CLOSED.fullmatch, references))
+
+
+def _images(row: Row, folder: Path, unpack: Unpack) -> tuple[Path, ...]:
+    value = row.value("images")
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise row.error("the field 'images' is empty")
+    return tuple(row.image_of(entry, "images", folder, unpack) for entry in values)
+
+
+def _prompt(row: Row, images: int) -> tuple[PromptMessage, ...]:
     """The row's messages, with a tag for every image: ms-swift, too, puts missing ones in front."""
-    messages = [PromptMessage(role=m["role"], text=m["content"]) for m in row["prompt"]]
-    missing = len(row["images"]) - sum(message.text.count(IMAGE_TAG) for message in messages)
+    value = row.value("prompt")
+    if not isinstance(value, list):
+        raise row.error("the field 'prompt' must be a list of messages")
+    messages = [_message(row, entry) for entry in value]
+    missing = images - sum(message.text.count(IMAGE_TAG) for message in messages)
     user = next((i for i, message in enumerate(messages) if message.role == "user"), None)
     if missing < 0 or user is None:
-        raise BenchmarkError(f"{id}: more image tags than images, or no user message")
+        raise row.error("the field 'prompt' has more image tags than images, or no user message")
     text = IMAGE_TAG * missing + messages[user].text
     messages[user] = PromptMessage(role="user", text=text)
     return tuple(messages)
+
+
+def _message(row: Row, entry: object) -> PromptMessage:
+    content = entry if isinstance(entry, Mapping) else {}
+    role, text = content.get("role"), text_of(content.get("content"))
+    if not isinstance(role, str) or text is None:
+        raise row.error("the field 'prompt' has a message without 'role' or 'content'")
+    return PromptMessage(role=role, text=valid_text(text))

@@ -7,15 +7,19 @@ its `vstar_bench_eval.py`), both read here:
   with `question`, `options` (**the right one is always the first**) and `target_object`, `bbox`;
 - `test_questions.jsonl`: one JSON a line with `image`, `text` (the question, one option a line as
   `(A) …`, then a sentence on the form of the answer), `category`, `label` and `question_id`.
+
+Repackagings of the second form as parquet, with embedded images, are read too.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from swift_deepeyes.evaluation.benchmarks.row import Row
+from swift_deepeyes.evaluation.benchmarks.tables import read_object, read_rows
 from swift_deepeyes.evaluation.question import (
     LETTERS,
     BenchmarkError,
@@ -24,62 +28,93 @@ from swift_deepeyes.evaluation.question import (
     option_question,
 )
 
+logger = logging.getLogger(__name__)
+
 CATEGORIES = ("direct_attributes", "relative_position")
 _OPTION = re.compile(r"^\(([A-J])\)\s*(.+?)\s*$")
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG", ".PNG")
+_ANNOTATION = "V*'s annotations hold 'question' and 'options' (craigwu/vstar_bench)."
+_QUESTIONS = (
+    "V*'s test_questions.jsonl holds 'image', 'text', 'category', 'label' and 'question_id' "
+    "(craigwu/vstar_bench)."
+)
 
 
 def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
-    """The questions of a folder (either form) or of a `.jsonl` file."""
+    """The questions of a folder (either form) or of a file of questions."""
     if path.is_file():
-        yield from _lines(path, images or path.parent)
+        yield from _questions(path, images or path.parent, unpack)
     elif any(file for category in CATEGORIES for file in (path / category).glob("*.json")):
         for category in CATEGORIES:
             for file in sorted((path / category).glob("*.json")):
                 yield _annotation(file, category)
-    elif (path / "test_questions.jsonl").is_file():
-        yield from _lines(path / "test_questions.jsonl", images or path)
     else:
+        for file in _files(path):
+            yield from _questions(file, images or path, unpack)
+
+
+def _files(folder: Path) -> list[Path]:
+    lines = folder / "test_questions.jsonl"
+    files = [lines] if lines.is_file() else sorted(folder.glob("*.parquet"))
+    if not files:
         raise BenchmarkError(
-            f"{path} is not V*: there are neither JSON files in {' and '.join(CATEGORIES)} "
-            "nor a test_questions.jsonl."
+            f"{folder} is not V*: there are neither JSON files in {' and '.join(CATEGORIES)} "
+            "nor a test_questions.jsonl, nor a parquet file."
         )
+    return files
 
 
 def _annotation(file: Path, category: str) -> Question:
-    content = json.loads(file.read_text(encoding="utf-8"))
+    row = read_object(file, _ANNOTATION)
     candidates = [file.with_suffix(suffix) for suffix in _IMAGE_SUFFIXES]
     image = next((path for path in candidates if path.is_file()), candidates[0])
     return option_question(
         id=f"{category}/{file.stem}",
         images=(image,),
-        text=content["question"],
-        options=content["options"],
+        text=row.text("question"),
+        options=row.texts("options"),
         right=0,
         category=category,
+        where=row.where,
     )
 
 
-def _lines(file: Path, images: Path) -> Iterator[Question]:
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            row = json.loads(line)
-            if row["category"] in CATEGORIES:
-                yield _line(row, images)
+def _questions(file: Path, images: Path, unpack: Unpack) -> Iterator[Question]:
+    skipped = 0
+    for row in read_rows(file, _QUESTIONS):
+        if row.text("category") in CATEGORIES:
+            yield _question(row, images, unpack)
+        else:
+            skipped += 1
+    if skipped:
+        kinds = " or ".join(CATEGORIES)
+        logger.warning("%s: %d rows are left out, whose category is not %s", file, skipped, kinds)
 
 
-def _line(row: dict[str, str], images: Path) -> Question:
-    lines = row["text"].splitlines()
+def _question(row: Row, images: Path, unpack: Unpack) -> Question:
+    lines = row.text("text").splitlines()
     options = [match for match in map(_OPTION.match, lines) if match]
     letters = "".join(match[1] for match in options)
-    if not options or letters != LETTERS[: len(letters)] or row["label"] not in letters:
-        raise BenchmarkError(f"V* {row['image']}: unreadable options {letters!r}")
+    if not options or letters != LETTERS[: len(letters)]:
+        raise row.error(f"the field 'text' has no readable options (A), (B), … but {letters!r}")
+    label = row.text("label")
+    if len(label) != 1 or label not in letters:
+        raise row.error(f"the field 'label' is {label!r}, none of the options {letters}")
     first = next(number for number, line in enumerate(lines) if _OPTION.match(line))
     return option_question(
-        id=str(Path(row["image"]).with_suffix("")),
-        images=(images / row["image"],),
+        id=_id(row),
+        images=(row.image("image", images, unpack),),
         text="\n".join(lines[:first]),
         options=[match[2] for match in options],
-        right=letters.index(row["label"]),
-        category=row["category"],
+        right=letters.index(label),
+        category=row.text("category"),
+        where=row.where,
     )
+
+
+def _id(row: Row) -> str:
+    """The image's name, as in the folders; embedded images may have none."""
+    image = row.fields["image"]
+    if isinstance(image, str):
+        return str(Path(row.text("image")).with_suffix(""))
+    return f"{row.text('category')}/{row.text('question_id')}"

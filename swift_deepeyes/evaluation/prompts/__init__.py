@@ -47,7 +47,10 @@ def plain_system_prompt() -> str:
 def read_system_prompt(path: Path) -> str:
     """A system prompt from a text file, or that of the first row of a training parquet."""
     if path.suffix != ".parquet":
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise BenchmarkError(f"--system-prompt {path} is not UTF-8 text: {error}") from None
     row = next(read_parquet(path), None)
     prompt = (row or {}).get("prompt") or []
     system = next((m["content"] for m in prompt if m["role"] == "system"), None)
