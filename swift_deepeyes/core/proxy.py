@@ -29,7 +29,7 @@ def proxy_for(url: str) -> str | None:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if is_near(host) or proxy_bypass(parts.netloc.rpartition("@")[2]):
+    if is_near(host) or proxy_bypass(parts.netloc.rpartition("@")[2]) or proxy_bypass(host):
         return None
     proxies = getproxies_environment()
     variable = f"{parts.scheme}_proxy" if parts.scheme in proxies else "all_proxy"
@@ -61,7 +61,7 @@ def is_near(host: str) -> bool:
 
 def without_password(url: str) -> str:
     """An address as it may be printed: without user and password."""
-    scheme, mark, rest = url.partition("://")
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
     authority, slash, path = rest.partition("/")
     return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
 

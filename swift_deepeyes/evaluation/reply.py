@@ -57,11 +57,12 @@ def parse_reply(data: bytes) -> Reply:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         raise CallFailed(Cause.BAD_BODY, f"a reply without a message: {shorten(_start(data))}")
-    text, restored = _written(message, str(choice.get("finish_reason")))
+    finish = str(choice.get("finish_reason"))
+    text, restored = _written(message, finish)
     usage = content.get("usage")
     return Reply(
         text=valid_text(text),
-        truncated=choice.get("finish_reason") in _TRUNCATED,
+        truncated=finish in _TRUNCATED,
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=_count(usage, "completion_tokens"),
         thought_restored=restored,

@@ -51,6 +51,7 @@ class PolicyServer:
         self.limits = min_pixels, max_pixels
         self.fail = fail
         self.seconds = seconds
+        self.refusal = "longer than the model's context"
         self.tries: Counter[bytes] = Counter()
         self.requests: list[dict[str, Any]] = []
         self.lock = threading.Lock()
@@ -137,7 +138,7 @@ class PolicyServer:
                 time.sleep(outer.seconds)
                 failure = outer.fail(body, tries)
                 if not outer.fits(request):
-                    self.reply(400, {"error": {"message": "longer than the model's context"}})
+                    self.reply(400, {"error": {"message": outer.refusal}})
                 elif failure == "drop":
                     self.close_connection = True
                 elif failure == "garbage":

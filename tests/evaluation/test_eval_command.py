@@ -11,10 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from eval_files import make_vstar
 from policy_server import PolicyServer, look
+from typer.testing import CliRunner
 
+from swift_deepeyes.cli import app
 from swift_deepeyes.demo import cpu_support
+from swift_deepeyes.evaluation.folder import EvaluationFolder
 
 PROGRAM = "from swift_deepeyes.cli import main; main()"
 
@@ -95,3 +99,49 @@ def test_exit_codes_and_messages(tmp_path: Path) -> None:
         assert wrong.returncode == 2
         assert "seed was 0, is now 5" in output
         assert "Traceback" not in output
+
+
+def test_each_fault_of_the_set_up_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """In this process: each case is a wrong option beside otherwise right ones."""
+    data = make_vstar(tmp_path / "vstar", 2, pairs=0)
+    (tmp_path / "file").write_bytes(b"\xff\xfe")
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "config.json").write_text("{")
+    wrong: list[tuple[list[object], str]] = [
+        (["--data", tmp_path / "nowhere"], "There is nothing at"),
+        (["--data", tmp_path / "file"], "not UTF-8"),
+        (["--out", tmp_path / "file"], "cannot be written to"),
+        (["--base-url", "127.0.0.1:8000/v1"], "starts with http://"),
+        (["--base-url", "http://127.0.0.1:9/v1", "--retries", 0], "Nothing listens there"),
+        (["--system-prompt", tmp_path / "nowhere.txt"], "nowhere.txt"),
+        (["--system-prompt", tmp_path / "file"], "not UTF-8"),
+        (["--checkpoint", tmp_path / "checkpoint"], "config.json is not JSON"),
+        (["--model", "another"], "Say with --model"),
+        (["--samples", 2], "--temperature"),
+        (["--concurrency", 0], "--concurrency"),
+    ]
+    with PolicyServer(look) as server:
+        for number, (changed, told) in enumerate(wrong):
+            arguments = [*options(server, data, tmp_path / f"out{number}"), *changed]
+            done = CliRunner().invoke(app, ["eval", *map(str, arguments)])
+            assert done.exit_code == 2, (changed, done.output)
+            assert told in " ".join(done.output.split()), changed
+            assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+def test_a_full_disk_is_told_and_the_run_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: EvaluationFolder, lines: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    data = make_vstar(tmp_path / "vstar", 2, pairs=0)
+    with PolicyServer(look) as server:
+        arguments = ["eval", *map(str, options(server, data, tmp_path / "out"))]
+        with monkeypatch.context() as patch:
+            patch.setattr(EvaluationFolder, "append", fail)
+            done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 1
+        assert "No space left" in done.output
+        assert "continues" in done.output
+        assert CliRunner().invoke(app, arguments).exit_code == 0

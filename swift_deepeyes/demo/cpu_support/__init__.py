@@ -1,9 +1,9 @@
 """What ms-swift and vLLM need to train on a machine without an accelerator.
 
-Only the demo and the tests use this; where a GPU exists nothing is patched. A process gets it in
-one of two ways: `install()` in this process, or, for the processes that ms-swift and vLLM start
-themselves, `SITE_FOLDER` on `PYTHONPATH`, whose `sitecustomize.py` calls `install()` when Python
-starts.
+Where a GPU exists nothing is patched. A process gets it in one of three ways: `install()` in this
+process (our own command, the tests); `SITE_FOLDER` on `PYTHONPATH`, whose `sitecustomize.py` calls
+`install()` when Python starts, for the processes that ms-swift and vLLM start themselves; or a
+`.pth` file, which scripts/environment.sh puts into an environment for CPUs.
 """
 
 from __future__ import annotations

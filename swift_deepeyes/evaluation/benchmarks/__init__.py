@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
+from os.path import isfile  # False, too, for a name that no file can have
 from pathlib import Path
 
 from swift_deepeyes.core.pixels import UnreadableImage
@@ -65,7 +66,7 @@ def load_questions(
 def _check_images(name: BenchmarkName, questions: list[Question]) -> None:
     """Whether all image files are there and have an image's header; pixels are read when asked."""
     paths = dict.fromkeys(image for question in questions for image in question.images)
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not isfile(path)]
     if missing:
         raise BenchmarkError(
             f"{len(missing)} image files of {name} are missing, the first: {missing[0]}. "

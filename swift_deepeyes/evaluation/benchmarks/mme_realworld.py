@@ -52,11 +52,9 @@ def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
     truth = row.text("Ground truth")
     if len(truth) != 1 or truth not in named:
         raise row.error(f"the field 'Ground truth' is {truth!r}, none of the options {named}")
-    value = row.value("Image")
-    values = value if isinstance(value, list) else [value]
     return option_question(
         id=row.text("Question_id"),
-        images=tuple(row.image_of(entry, "Image", folder, unpack) for entry in values),
+        images=row.images("Image", folder, unpack),
         text=row.text("Text"),
         options=[_LETTER.sub("", choice) for choice in choices],
         right=named.index(truth),

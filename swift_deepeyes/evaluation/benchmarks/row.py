@@ -65,10 +65,18 @@ class Row:
 
     def image(self, name: str, folder: Path, unpack: Unpack) -> Path:
         """The file of an image that is embedded, or that lies in `folder`."""
-        return self.image_of(self.value(name), name, folder, unpack)
+        return self._image(self.value(name), name, folder, unpack)
 
-    def image_of(self, value: object, name: str, folder: Path, unpack: Unpack) -> Path:
-        """As `image`, for one value: bytes, base64, a path, or a struct of `bytes` and `path`."""
+    def images(self, name: str, folder: Path, unpack: Unpack) -> tuple[Path, ...]:
+        """As `image`, for a field that holds one image or a list of them."""
+        value = self.value(name)
+        values = value if isinstance(value, list) else [value]
+        if not values:
+            raise self.error(f"the field {name!r} is empty")
+        return tuple(self._image(entry, name, folder, unpack) for entry in values)
+
+    def _image(self, value: object, name: str, folder: Path, unpack: Unpack) -> Path:
+        """One image: bytes, base64, a path, or a struct of `bytes` and `path`."""
         if isinstance(value, Mapping):
             value = value.get("bytes") or value.get("path")
         if isinstance(value, str):

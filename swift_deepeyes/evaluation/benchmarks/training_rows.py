@@ -38,7 +38,7 @@ def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
 
 
 def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
-    images = _images(row, folder, unpack)
+    images = row.images("images", folder, unpack)
     prompt = _prompt(row, len(images))
     read = read_row({**row.fields, "messages": row.value("prompt")})
     if not read.reference:
@@ -61,14 +61,6 @@ def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
 def _is_closed(read: ScoredRow) -> bool:
     references = (read.reference, *read.alternatives)
     return read.rule is ScoringRule.VISUAL and all(map(_CLOSED.fullmatch, references))
-
-
-def _images(row: Row, folder: Path, unpack: Unpack) -> tuple[Path, ...]:
-    value = row.value("images")
-    values = value if isinstance(value, list) else [value]
-    if not values:
-        raise row.error("the field 'images' is empty")
-    return tuple(row.image_of(entry, "images", folder, unpack) for entry in values)
 
 
 def _prompt(row: Row, images: int) -> tuple[PromptMessage, ...]:
