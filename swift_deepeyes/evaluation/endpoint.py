@@ -72,7 +72,11 @@ class Endpoint:
             raise ServerFailed(str(error)) from None
         except OSError as error:
             raise ServerFailed(f"SSL_CERT_FILE or SSL_CERT_DIR: {error}") from error
-        headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
+        # A server without a key takes any, but no header may end in a space.
+        headers = {
+            "Authorization": f"Bearer {api_key.strip() or 'EMPTY'}",
+            "Content-Type": "application/json",
+        }
         # With a transport of our own, httpx reads no proxy from the environment.
         self._client = httpx.AsyncClient(
             headers=headers, timeout=timeout_seconds, transport=transport
@@ -153,7 +157,7 @@ class Endpoint:
 
     async def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         """One request; returns the body of a 200. Raises `CallFailed`."""
-        content = None if body is None else json.dumps(body).encode()
+        content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
             async with (
                 asyncio.timeout(self._timeout),

@@ -178,6 +178,12 @@ def test_a_key_that_no_header_carries(key: str) -> None:
         Endpoint("http://127.0.0.1:8000/v1", api_key=key)
 
 
+@pytest.mark.parametrize("key", ["", " ", "sk-1 "])
+def test_a_key_that_is_empty_or_ends_in_a_space_is_sent(key: str) -> None:
+    with answering(200, b'{"data": [{"id": "m"}]}') as server:
+        assert find(address(server), api_key=key).id == "m"
+
+
 def test_the_address_is_shown_without_its_password() -> None:
     with pytest.raises(ServerFailed) as raised:
         find("http://me:secret@127.0.0.1:9/v1")

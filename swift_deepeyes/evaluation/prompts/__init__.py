@@ -52,8 +52,10 @@ def read_system_prompt(path: Path) -> str:
         except UnicodeDecodeError as error:
             raise BenchmarkError(f"--system-prompt {path} is not UTF-8 text: {error}") from None
     row = next(read_parquet(path), None)
-    prompt = (row or {}).get("prompt") or []
-    system = next((m["content"] for m in prompt if m["role"] == "system"), None)
+    prompt = (row or {}).get("prompt")
+    messages = prompt if isinstance(prompt, list) else []
+    of_system = (m for m in messages if isinstance(m, dict) and m.get("role") == "system")
+    system = next((message.get("content") for message in of_system), None)
     if not isinstance(system, str):
         raise BenchmarkError(f"{path}: its first row has no system prompt")
     return system
