@@ -128,8 +128,6 @@ def evaluate(
 @contextmanager
 def _told_in_one_line(out: Path) -> Iterator[None]:
     """Errors of the set-up and of the disk end the command with a sentence and an exit code."""
-    from pydantic import ValidationError
-
     from swift_deepeyes.core.settings import SettingsError
     from swift_deepeyes.evaluation.endpoint import ReplyUnusable, ServerFailed, ServerRefused
     from swift_deepeyes.evaluation.folder import FolderError
@@ -141,11 +139,6 @@ def _told_in_one_line(out: Path) -> Iterator[None]:
         yield
     except (*server, BenchmarkError, FolderError, SettingsError, OSError) as error:
         typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(UNUSABLE) from None
-    except ValidationError as error:  # an option's value, such as a temperature of nan
-        first = error.errors(include_url=False)[0]
-        option = f"--{str(first['loc'][-1]).replace('_', '-')}"
-        typer.secho(f"{option} {first['input']}: {first['msg']}", fg="red", err=True)
         raise typer.Exit(UNUSABLE) from None
     except BaseExceptionGroup as group:
         of_disk = group.subgroup(OSError)

@@ -118,7 +118,7 @@ def test_each_fault_of_the_set_up_is_one_line_and_exit_code_2(tmp_path: Path) ->
         (["--checkpoint", tmp_path / "checkpoint"], "config.json is not JSON"),
         (["--model", "another"], "Say with --model"),
         (["--samples", 2], "--temperature"),
-        (["--temperature", "nan"], "--temperature nan"),
+        (["--temperature", "nan"], "--temperature"),
         (["--concurrency", 0], "--concurrency"),
     ]
     with PolicyServer(look) as server:
