@@ -7,7 +7,6 @@ left behind is read again; a folder that belongs to other settings is refused.
 from __future__ import annotations
 
 import fcntl
-import io
 import json
 import logging
 import os
@@ -17,7 +16,6 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
-from PIL import Image
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
@@ -29,6 +27,7 @@ from swift_deepeyes.core.logged import (
     RunInfo,
 )
 from swift_deepeyes.core.trajectory import CallRecord
+from swift_deepeyes.evaluation.image_files import open_embedded, open_image
 from swift_deepeyes.evaluation.reply import valid_text
 
 logger = logging.getLogger(__name__)
@@ -129,9 +128,9 @@ class EvaluationFolder:
             os.fsync(file.fileno())
 
     def store(self, content: bytes) -> Path:
-        """Keep an image, once per content; returns its file."""
+        """Keep an image, once per content; returns its file. Raises `UnreadableImage`."""
         digest = sha256(content).hexdigest()[:24]
-        with Image.open(io.BytesIO(content)) as image:
+        with open_embedded(content) as image:
             name = digest + _SUFFIXES.get(image.format or "", ".img")
             self._sizes[name] = image.size
         file = self.path / IMAGES_FOLDER / name
@@ -151,7 +150,7 @@ class EvaluationFolder:
     def size(self, name: str) -> tuple[int, int]:
         """Width and height of a kept image."""
         if name not in self._sizes:
-            with Image.open(self.path / IMAGES_FOLDER / name) as image:
+            with open_image(str(self.path / IMAGES_FOLDER / name)) as image:
                 self._sizes[name] = image.size
         return self._sizes[name]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.core.image_check import BROKEN
+from swift_deepeyes.core.pixels import UnreadableImage
 from swift_deepeyes.evaluation.question import BenchmarkError, Unpack
 from swift_deepeyes.evaluation.reply import valid_text
 
@@ -89,9 +89,8 @@ class Row:
             raise self.error(f"the field {name!r} holds no image but {_told(value)}")
         try:
             return unpack(value)
-        except BROKEN as error:
-            reason = f"{type(error).__name__}, {len(value)} bytes"
-            raise self.error(f"the image in {name!r} cannot be opened ({reason})") from None
+        except UnreadableImage as error:
+            raise self.error(f"the image in {name!r} cannot be opened ({error})") from None
 
     def _decoded(self, text: str, name: str) -> bytes:
         try:
