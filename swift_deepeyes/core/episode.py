@@ -176,7 +176,7 @@ class Episode:
         if tool is None:
             names = ", ".join(self._toolbox.tools)
             raise ToolError(CallStatus.UNKNOWN_TOOL, f"There is no such tool; there is: {names}.")
-        return tool.run(tool.read(call.arguments), self._scene)
+        return tool.run(tool.read_arguments(call.arguments), self._scene)
 
     def _with_form(self, message: str, call: Call) -> str:
         """The message, and how a right call of that tool looks."""

@@ -17,7 +17,6 @@ from pydantic import (
     AliasPath,
     BaseModel,
     BeforeValidator,
-    PydanticUserError,
     ValidationError,
 )
 
@@ -126,7 +125,7 @@ class Tool(ABC, Generic[ArgumentsT]):
     def run(self, arguments: ArgumentsT, scene: Scene) -> ToolResult:
         """Do the work; runs in a thread. Raise `ToolError` for the model's mistakes."""
 
-    def read(self, written: Mapping[str, Any]) -> ArgumentsT:
+    def read_arguments(self, written: Mapping[str, Any]) -> ArgumentsT:
         """The model's arguments, typed. Raises `ToolError` that says what is wrong with them.
 
         What the types refuse is read once more: null as not given, and text as the JSON it holds.
@@ -143,15 +142,16 @@ class Tool(ABC, Generic[ArgumentsT]):
         except ValidationError as error:
             raise self._bad_arguments(error) from None
 
-    def form(self) -> str:
+    def example_call(self) -> str:
         """A right call of this tool, as JSON: what it has to be given, with examples of values."""
         try:
             schema = self.arguments.model_json_schema()
             required = schema.get("required", [])
             given = {name: _example(name, schema["properties"][name], schema) for name in required}
-        except PydanticUserError:  # types of the user's own that no JSON schema describes
+            return json.dumps({"name": self.name, "arguments": given}, default=str)
+        except Exception:  # types of a user's own that no JSON schema describes
             given = dict.fromkeys(self._names(required_only=True), "...")
-        return json.dumps({"name": self.name, "arguments": given})
+            return json.dumps({"name": self.name, "arguments": given})
 
     def _names(self, required_only: bool = False) -> list[str]:
         """The arguments' names as a call writes them."""
@@ -203,7 +203,11 @@ class Toolbox:
     def form(self, name: str | None = None) -> str:
         """How to write a call of tool `name`, or of the first one where there is no such tool."""
         tool = self.tools.get(name or "") or next(iter(self.tools.values()), None)
-        return "" if tool is None else f"A call is written <tool_call>{tool.form()}</tool_call>"
+        return (
+            ""
+            if tool is None
+            else f"A call is written <tool_call>{tool.example_call()}</tool_call>"
+        )
 
 
 _EXAMPLES: Mapping[str, object] = {"bbox_2d": [10, 20, 100, 200], "img_idx": 0}

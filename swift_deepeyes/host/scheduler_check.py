@@ -47,10 +47,10 @@ class SchedulerCheck:
         with_tools = [row for row in rows if _has_toolbox(row)]
         if not with_tools:
             return
+        self._is_settled = True
         if not any(read_record(row.get("rollout_infos")) for row in with_tools):
             self._refuse(with_tools)
-        self._is_settled = True
-        if self._forgets_columns() and any(row.get("env_name") for row in with_tools):
+        elif self._forgets_columns() and any(row.get("env_name") for row in with_tools):
             _warn(
                 "The rollout server is not told the rows' env_name, so only their prompts say "
                 "which tools they have. The fix: --vllm_server_pass_dataset true for swift rlhf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -130,7 +131,7 @@ def test_the_form_is_that_of_the_tool_that_was_called() -> None:
 
 def test_an_unknown_argument_in_the_place_of_a_needed_one() -> None:
     with pytest.raises(ToolError, match="bbox_2d is missing") as caught:
-        ZoomTool().read({"box": [1, 2, 3, 4]})
+        ZoomTool().read_arguments({"box": [1, 2, 3, 4]})
     assert "bbox_2d, label, img_idx" in caught.value.message
 
 
@@ -154,7 +155,7 @@ def test_numbers_as_text_and_nulls_are_read(index: object, box: object) -> None:
 def test_what_is_no_image_number_is_refused(index: object) -> None:
     for tool, needed in ((ZoomTool(), {"bbox_2d": [1, 2, 3, 4]}), (RotateTool(), {"angle": 9})):
         with pytest.raises(ToolError, match="img_idx is not right") as caught:
-            tool.read({**needed, "img_idx": index})
+            tool.read_arguments({**needed, "img_idx": index})
         assert caught.value.status is CallStatus.BAD_ARGUMENTS
 
 
@@ -173,8 +174,12 @@ def test_the_prompts_schema_did_not_change() -> None:
     assert (index["type"], index["default"]) == ("integer", 0)
 
 
-class Kind(BaseModel):
-    kind: Literal["<image>", "b"] = "b"
+class Circle(BaseModel):
+    kind: Literal["circle"]
+
+
+class Square(BaseModel):
+    kind: Literal["square"]
 
 
 class OwnArguments(BaseModel):
@@ -186,6 +191,7 @@ class OwnArguments(BaseModel):
     scale: float = 1.0
     limit: int | None = 5
     names: dict[str, int] = {}
+    shape: Circle | Square | None = Field(default=None, discriminator="kind")
 
 
 class OwnTool(Tool[OwnArguments]):
@@ -198,12 +204,12 @@ class OwnTool(Tool[OwnArguments]):
 
 
 def test_slips_are_read_for_a_users_own_tool_too() -> None:
-    read = OwnTool().read(
+    read = OwnTool().read_arguments(
         {"count": "3", "points": "[1, 2]", "mode": None, "scale": None, "limit": None}
     )
     assert (read.count, read.points, read.mode, read.scale) == (3, [1.0, 2.0], "fast", 1.0)
     assert read.limit is None  # null has a meaning of its own here
-    assert OwnTool().read({"count": 3.0, "points": ["1", 2]}).points == [1.0, 2.0]
+    assert OwnTool().read_arguments({"count": 3.0, "points": ["1", 2]}).points == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(
@@ -216,25 +222,50 @@ def test_slips_are_read_for_a_users_own_tool_too() -> None:
         ({"count": 1, "points": [1], "mode": "<image>"}, "mode is not right"),
         ({"count": 1, "points": [1], "names": {"<image>": "x"}}, "names is not right"),
         ({"count": 1, "points": []}, "points is not right"),
+        ({"count": 1, "points": [1], "shape": {"kind": "<image>"}}, "shape is none of the kinds"),
     ],
 )
 def test_a_users_own_arguments_are_explained_without_an_echo(
     written: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ToolError, match=told) as caught:
-        OwnTool().read(written)
+        OwnTool().read_arguments(written)
     assert "<image>" not in caught.value.message and "many" not in caught.value.message
 
 
 def test_the_form_of_a_users_own_tool_can_be_called() -> None:
-    form = json.loads(OwnTool().form())
+    form = json.loads(OwnTool().example_call())
     assert form == {"name": "own_tool", "arguments": {"count": 1, "points": [0.5, 1.5]}}
-    OwnTool().read(form["arguments"])
+    OwnTool().read_arguments(form["arguments"])
     zoom = toolbox_of_row(OFFICIAL_TOOLBOX, "")
     assert zoom is not None
     for tool in zoom.tools.values():
-        tool.read(json.loads(tool.form())["arguments"])
+        tool.read_arguments(json.loads(tool.example_call())["arguments"])
     assert Toolbox("empty", {}).form() == ""
+
+
+class Strange(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    what: StringIO
+    more: int = 1
+
+
+class StrangeTool(Tool[Strange]):
+    name: ClassVar[str] = "strange_tool"
+    description: ClassVar[str] = "Takes what no JSON schema describes."
+    arguments = Strange
+
+    def run(self, arguments: Strange, scene: Scene) -> ToolResult:
+        return ToolResult(text="done")
+
+
+def test_types_without_a_schema_do_not_end_a_run() -> None:
+    assert json.loads(StrangeTool().example_call())["arguments"] == {"what": "..."}
+    episode = make_episode(toolbox=Toolbox("mine", {"strange_tool": StrangeTool()}))
+    text = '<tool_call>{"name": "strange_tool", "arguments": {"what": 3}}</tool_call>'
+    observation = episode.advance(text, tokens=1, truncated=False)
+    assert observation is not None and '"what": "..."' in observation.text
 
 
 JSON = st.recursive(
