@@ -47,7 +47,6 @@ class SchedulerCheck:
         with_tools = [row for row in rows if _has_toolbox(row)]
         if not with_tools:
             return
-        self._is_settled = True
         if not any(read_record(row.get("rollout_infos")) for row in with_tools):
             self._refuse(with_tools)
         elif self._forgets_columns() and any(row.get("env_name") for row in with_tools):
@@ -55,6 +54,7 @@ class SchedulerCheck:
                 "The rollout server is not told the rows' env_name, so only their prompts say "
                 "which tools they have. The fix: --vllm_server_pass_dataset true for swift rlhf"
             )
+        self._is_settled = True
 
     def _refuse(self, with_tools: Sequence[Columns]) -> None:
         """Raise, unless another scheduler ran."""

@@ -1,4 +1,4 @@
-"""torchrun's closing report is given the error that ended the run; other launchers are not disturbed."""
+"""torchrun's closing report is given what ended the run; other launchers are not disturbed."""
 
 from __future__ import annotations
 
