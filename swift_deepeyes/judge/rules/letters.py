@@ -5,27 +5,29 @@ from __future__ import annotations
 import re
 from itertools import zip_longest
 
+from swift_deepeyes.judge.rules.lexicon import HEDGES, NEGATIONS
 from swift_deepeyes.judge.rules.text import clean, normalise
 
 # "A", "(A)", "A.", "[a]", "Option C": nothing but the letter.
-BARE_LETTER = re.compile(r"^(?:option|choice|answer)?\s*[(\[]?([A-Ja-j])[)\].:]?$", re.IGNORECASE)
-# "B. 42", "(B) 42", "B: forty-two": the letter and its text.
-LETTER_AND_TEXT = re.compile(r"^[(\[]?([A-J])(?:[)\]][.:]?|[.:])\s*(\S.*)$", re.DOTALL)
-# "Oslo (C)"
-TEXT_AND_LETTER = re.compile(r"^([^()\[\]]+)[(\[]([A-J])[)\]]$")
-# "the answer is (B)", "I choose option C", "option B is right"
-NAMED_LETTER = re.compile(
-    r"\b(?:answer|option|choice|choose|pick|select|so|thus|therefore|hence|[Ii]t's)"
-    r"(?:\s+(?:is|it|option|choice|would be))*\s*[:=,]?\s*"
-    r"[(\[]?([A-J])\b[)\]]?(?!['\u2019])"
+BARE_LETTER = re.compile(
+    r"^(?:option|choice|answer)?\s*[(\[<]?([A-J])[)\]>]?[).:/]?$", re.IGNORECASE
 )
-PARENTHESISED = re.compile(r"[(\[]([A-J])[)\]]")
+# "the answer is (B)", "Answer: B", "答案是B": where an answer says that it concludes.
+NAMED_LETTER = re.compile(
+    r"(?:\b(?:[Aa]nswer|ANSWER|[Cc]hoice|[Cc]hoose)\b|答案|选)"
+    r"(?:\s*(?:\bis\b|\boption\b|\bwould be\b|[是为]))*\s*[:=,]?\s*[(\[]?([A-J])(?![A-Za-z'])"
+)
+# What follows is an explanation, which may speak of other options.
+REASON = re.compile(r"\b(?:because|since|as the|as it)\b|因为|\bexplanation\s*:|\breason\s*:", re.I)
 # Any capital that stands alone, but for "A" before a word (an article) and "I".
-LONE_CAPITAL = re.compile(r"(?<![\w'\u2019])(?:[B-HJ](?![\w'\u2019])|A(?![\w'\u2019])(?!\s+[a-z]))")
+LONE_CAPITAL = re.compile(
+    r"(?<![A-Za-z0-9_'])(?:[B-HJ](?![A-Za-z0-9_'])|A(?![A-Za-z0-9_'])(?!\s+[a-z])|A(?=\s+(?:is|and|or)\b))"
+)
 # The options of a question: at a line's start or after a space, "(A) …", "A. …", "A) …", "A: …".
 OPTION = re.compile(
     r"(?:^|(?<=[\s,;?:]))(?:[(\[]([A-J])[)\]][.:]?|([A-J])[.):])\s*(?=\S)", re.MULTILINE
 )
+WORD = re.compile(r"[a-z]+(?:'t)?|[\u4e00-\u9fff]")
 
 
 def bare_letter(text: str) -> str | None:
@@ -56,28 +58,26 @@ def chosen_letter(answer: str, options: dict[str, str]) -> str | None:
     letter = bare_letter(answer)
     if letter:
         return letter
-    text = clean(answer)
-    mentioned = mentioned_letters(answer)
+    text = REASON.split(clean(answer), maxsplit=1)[0]
+    named = list(NAMED_LETTER.finditer(text))
+    said = text[named[-1].start() :] if named else text
+    mentioned = mentioned_letters(said)
+    if named:
+        mentioned.add(named[-1][1])
+    if not mentioned:
+        return _by_text(text, options)
     if len(mentioned) > 1:
         return None
-    match = LETTER_AND_TEXT.match(text)
-    if match:
-        return _confirmed(match[1], match[2], options)
-    match = TEXT_AND_LETTER.match(text)
-    if match and options:
-        return _confirmed(match[2], match[1], options)
-    named = {found.upper() for found in NAMED_LETTER.findall(text)}
-    if len(named) == 1:
-        rest = NAMED_LETTER.sub(" ", text)
-        return _confirmed(named.pop(), rest.strip(" ().:,-"), options)
-    by_text = _by_text(text, options)
-    return by_text if not mentioned or mentioned == {by_text} else None
+    letter = mentioned.pop()
+    doubts = (NEGATIONS | HEDGES) & set(WORD.findall(said.lower()))
+    if doubts - set(WORD.findall(options.get(letter, "").lower())):
+        return None
+    return _confirmed(letter, said, options)
 
 
 def mentioned_letters(answer: str) -> set[str]:
     """The option letters that stand alone in a text; an article "A" is none."""
-    text = clean(answer)
-    return set(LONE_CAPITAL.findall(text)) | set(PARENTHESISED.findall(text))
+    return set(LONE_CAPITAL.findall(clean(answer)))
 
 
 def _confirmed(letter: str, rest: str, options: dict[str, str]) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 
 def _in_order(text: str) -> list[str]:
     return text.split()
@@ -16,16 +14,22 @@ def _words(text: str) -> frozenset[str]:
 NEGATIONS = _words("""
     not no never none neither nor without nothing cannot nobody nowhere isn't aren't wasn't weren't
     doesn't don't didn't can't couldn't hasn't haven't won't wouldn't isnt arent dont except instead
-    rather unlike false untrue incorrect wrong lacks lacking absent
+    rather unlike non false untrue incorrect wrong lacks lacking absent 不 没 无 非 否
 """)
 """Words that turn a statement around."""
 
-HEDGES = _words("""
+APPROXIMATIONS = _words("""
+    between about approximately roughly around nearly almost least most fewer 约
+""")
+HEDGES = APPROXIMATIONS | _words("""
     or either maybe perhaps possibly might may unsure uncertain unclear unknown ambiguous depends
     guess alternatively versus vs otherwise sometimes unable impossible whether but however although
-    though if between about approximately roughly around nearly almost least most fewer
+    though if could sure know clear tell certain determine determined 或 可能 也许
 """)
 """Words by which an answer leaves open what it says, unless the reference says them too."""
+
+VERBS = _words("is are was were has have had does do did can see shows contains will")
+"""Words that make a statement of an answer; a few words out of the question are none."""
 
 FILLERS = _words("""
     a an the this that these those it its they them their there here he she his her is are was were
@@ -34,7 +38,8 @@ FILLERS = _words("""
     appearing seems seem looks look looking located situated positioned placed position image
     picture photograph figure chart graph according based answer final correct side color colour
     colored coloured shade type kind hand made make wearing s am just will would called named value
-    therefore thus hence because total carrying carries wears worn labeled labelled says reads
+    therefore thus hence because total carrying carries wears wear worn labeled labelled says reads
+    unit units text any 的 了 是 在 有 中 里 边 面 色 做 着 图
 """)
 """Words without content of their own between a question and its answer."""
 
@@ -42,14 +47,14 @@ ATTRIBUTES = _words("""
     left right above below behind front top bottom upper lower middle center inside outside near far
     north south east west red orange yellow green blue purple violet pink brown black white gray
     silver gold golden beige cyan magenta turquoise light dark pale bright open closed larger
-    smaller taller shorter
+    smaller taller shorter off 深 浅 左 右 上 下 前 后 红 黄 绿 蓝 黑 白 大 小 开 关
 """)
 """Words that answer questions by themselves, and so count even where the question says them."""
 
 RELATIONS = _words("""
     left right above below behind front top bottom under over inside outside before after larger
     smaller bigger taller shorter higher lower more less greater than north south east west gives
-    giving holds holding pushing pulling chasing following facing on in
+    giving holds holding pushing pulling chasing following facing on in 左 右 上 下 前 后
 """)
 """Words that say who stands how to whom: with them, the order of the others matters."""
 
@@ -59,6 +64,7 @@ SYNONYMS = {
     "lefthand": "left",
     "righthand": "right",
     "beneath": "below",
+    "under": "below",
     "underneath": "below",
     "bike": "bicycle",
     "tv": "television",
@@ -85,77 +91,36 @@ PHRASES = (
     ("right-hand", "right"),
     ("no one", "nobody"),
     ("as well as", "and"),
+    ("off-", "off "),
+    ("没有", "没"),
+    ("不是", "不"),
 )
 """Relations of several words, whose parts would be fillers."""
 
-YES_NO = {"yes": True, "no": False, "true": True, "false": False}
+YES_NO = {
+    **dict.fromkeys(("yes", "true", "是", "对", "有"), True),
+    **dict.fromkeys(("no", "false", "不", "否", "没", "无"), False),
+}
 """What the first word of an answer says to a yes-no question."""
+
+GREEK = {
+    letter: f"\\{name} "
+    for letter, name in zip(
+        "αβγδεθλμπρσφωΓΔΘΛΠΣΦΩ",
+        _in_order("alpha beta gamma delta epsilon theta lambda mu pi rho sigma phi omega")
+        + _in_order("Gamma Delta Theta Lambda Pi Sigma Phi Omega"),
+        strict=True,
+    )
+}
+"""Greek letters as LaTeX."""
 
 FUNCTION_NAMES = _words("sin cos tan cot sec csc log ln exp sqrt pi max min")
 """Words that belong into a formula."""
 
-UNITS = {
-    name: unit
-    for unit, names in {
-        "mm": "mm millimeter millimeters millimetre millimetres",
-        "cm": "cm centimeter centimeters centimetre centimetres",
-        "m": "m meter meters metre metres",
-        "km": "km kilometer kilometers kilometre kilometres",
-        "in": "inch inches",
-        "ft": "ft foot feet",
-        "mi": "mile miles",
-        "g": "g gram grams",
-        "kg": "kg kilogram kilograms",
-        "t": "tonne tonnes",
-        "lb": "lb lbs pound pounds",
-        "ml": "ml milliliter milliliters millilitre millilitres",
-        "l": "l liter liters litre litres",
-        "s": "s sec secs second seconds",
-        "min": "min mins minute minutes",
-        "h": "h hr hrs hour hours",
-        "day": "day days",
-        "year": "year years yr yrs",
-        "deg": "° degree degrees deg",
-        "%": "% percent pct percentage",
-        "$": "$ usd dollar dollars",
-        "€": "€ eur euro euros",
-        "£": "£ gbp",
-        "cent": "cent cents",
-        "n": "n newton newtons",
-        "j": "j joule joules",
-        "w": "w watt watts",
-        "v": "v volt volts",
-        "a": "ampere amperes amp amps",
-        "ohm": "ω ohm ohms",
-        "c": "°c celsius",
-        "f": "°f fahrenheit",
-        "mph": "mph",
-        "km/h": "km/h kph",
-        "m/s": "m/s",
-        "cm^2": "cm^2 cm2",
-        "m^2": "m^2 m2",
-        "cm^3": "cm^3 cm3",
-        "m^3": "m^3 m3",
-    }.items()
-    for name in names.split()
-}
-"""Every spelling of a unit, and the unit."""
-
-CONVERSIONS = {
-    "mm": ("m", Fraction(1, 1000)),
-    "cm": ("m", Fraction(1, 100)),
-    "km": ("m", Fraction(1000)),
-    "ft": ("in", Fraction(12)),
-    "g": ("kg", Fraction(1, 1000)),
-    "t": ("kg", Fraction(1000)),
-    "ml": ("l", Fraction(1, 1000)),
-    "s": ("min", Fraction(1, 60)),
-    "h": ("min", Fraction(60)),
-    "cent": ("$", Fraction(1, 100)),
-}
-"""Units that are multiples of another one, exactly."""
-
-SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALES = {
+    "dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9,
+    "trillion": 10**12, "千": 10**3, "万": 10**4, "亿": 10**8,
+}  # fmt: skip
 
 _ONES = _in_order("""
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
@@ -173,3 +138,6 @@ NUMBER_WORDS = (
     | {f"{ten}-{_ONES[one]}": value + one for ten, value in _TENS.items() for one in range(1, 10)}
 )
 """`zero` to `ninety-nine`."""
+
+CHINESE_DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九十")} | {"两": 2}
+"""A digit in front of what it counts; longer Chinese numbers are not read."""

@@ -10,76 +10,124 @@ import atexit
 import json
 import logging
 import os
-import select
+import selectors
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
+from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 60.0  # importing sympy on a busy machine
-# A kill costs about seven seconds, with the new start. Answers made to be slow get this many,
-# then formulas are left to the judge until the first kill is old enough.
-KILLS_ALLOWED = 5
-KILLS_WINDOW_SECONDS = 600.0
+GRACE_SECONDS = 1.0  # the worker stops itself in time, unless it is inside one long C call
+# After so many slow comparisons within the window every one gets less time. Formulas are not
+# switched off: usual ones take milliseconds and are still decided.
+SLOW_ALLOWED = 5
+SLOW_WINDOW_SECONDS = 600.0
+HURRIED_SECONDS = 0.5
 
 WORKER = Path(__file__).with_name("math_worker.py")
 
 
-class NotComparedError(Exception):
-    """Too many formulas were too slow lately; this one was not tried."""
+class MathRule(StrEnum):
+    """How two texts are compared."""
+
+    WHOLE = "whole"  # formulas that are read to their last token
+    OFFICIAL = "official"  # what the official code does
 
 
 class MathProcess:
     """Starts when first used; one comparison at a time, whoever asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: Path = WORKER, start_seconds: float = START_SECONDS) -> None:
+        self._worker = worker
+        self._start_seconds = start_seconds
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._owner = 0
-        self._kills: deque[float] = deque(maxlen=KILLS_ALLOWED)
+        self._number = 0
+        self._kills: deque[float] = deque(maxlen=SLOW_ALLOWED)
+        self._rests_until = 0.0
 
-    def equal(self, reference: str, answer: str, timeout_seconds: float) -> bool:
-        """Whether the formulas are equal; False when that took too long or could not be told.
+    def equal(
+        self,
+        reference: str,
+        answer: str,
+        timeout_seconds: float,
+        rule: MathRule = MathRule.WHOLE,
+    ) -> bool | None:
+        """Whether the two are equal by `rule`; None: could not be told, or not in time.
 
-        Raises `NotComparedError` while too many comparisons were too slow.
+        Never raises. A start that fails or is slow leaves comparisons undecided for a while.
         """
         with self._lock:
-            now = time.monotonic()
-            if len(self._kills) == KILLS_ALLOWED and now - self._kills[0] < KILLS_WINDOW_SECONDS:
-                raise NotComparedError
-            child = self._running()
-            reply = _ask(child, {"reference": reference, "answer": answer}, timeout_seconds)
-            if reply is None:
-                self._kill(reference)
-            return reply is True
+            try:
+                return self._ask(reference, answer, timeout_seconds, rule)
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
+                self._end_child()
+                self._give_up_on_start(f"{type(error).__name__}: {error}")
+                return None
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _ask(
+        self, reference: str, answer: str, timeout_seconds: float, rule: MathRule
+    ) -> bool | None:
+        child = self._running()
+        if child is None:
+            return None
+        seconds = min(timeout_seconds, HURRIED_SECONDS) if self._is_hurried() else timeout_seconds
+        self._number += 1
+        request = {"number": self._number, "rule": rule, "seconds": seconds}
+        _send(child, {**request, "reference": reference, "answer": answer})
+        started = time.monotonic()
+        reply = _read_reply(child, self._number, seconds + GRACE_SECONDS)
+        if reply is None:
+            self._end_child()
+        outcome = reply["outcome"] if reply else None
+        if outcome is None and time.monotonic() - started >= seconds:
+            self._note_slow(reference)
+        return outcome if isinstance(outcome, bool) else None
+
+    def _is_hurried(self) -> bool:
+        now = time.monotonic()
+        return len(self._kills) == SLOW_ALLOWED and now - self._kills[0] < SLOW_WINDOW_SECONDS
+
+    def _running(self) -> subprocess.Popen[bytes] | None:
         # After a fork the pipes would be shared with the parent: the child starts its own.
-        if self._child is None or self._owner != os.getpid() or self._child.poll() is not None:
-            self._child = _start()
-            self._owner = os.getpid()
-            _ask(self._child, {"reference": "1", "answer": "1"}, START_SECONDS)
-        return self._child
-
-    def _kill(self, reference: str) -> None:
-        self._kills.append(time.monotonic())
-        child, self._child = self._child, None
-        if child is not None:
+        if self._child is not None and self._owner == os.getpid() and self._child.poll() is None:
+            return self._child
+        if time.monotonic() < self._rests_until:
+            return None
+        child = _start(self._worker)
+        if _read_reply(child, 0, self._start_seconds) is None:
             _end(child)
-        logger.warning(
-            "A formula took too long to compare with %r and counts as different.", reference
-        )
+            self._give_up_on_start(f"no sign of life within {self._start_seconds:.0f} s")
+            return None
+        self._child, self._owner = child, os.getpid()
+        return child
+
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None and self._owner == os.getpid():
+            _end(child)
+
+    def _give_up_on_start(self, reason: str) -> None:
+        self._rests_until = time.monotonic() + self._start_seconds
+        logger.warning("The process that compares formulas did not start or died (%s).", reason)
+
+    def _note_slow(self, reference: str) -> None:
+        self._kills.append(time.monotonic())
+        logger.warning("A formula took too long to compare with %r and stays undecided.", reference)
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(worker: Path) -> subprocess.Popen[bytes]:
     child = subprocess.Popen(
         # By path and without its folder on `sys.path` (-P): our package's imports would only cost
         # time, and `numbers.py` beside it would hide the standard library's.
-        [sys.executable, "-P", str(WORKER)],
+        [sys.executable, "-P", str(worker)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -97,27 +145,34 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
-            pipe.close()
+            with suppress(OSError):  # what is left in the buffer of a broken pipe
+                pipe.close()
 
 
-def _ask(
-    child: subprocess.Popen[bytes], question: dict[str, str], timeout_seconds: float
-) -> bool | None:
-    """The worker's answer; None when it is dead or silent for too long."""
-    assert child.stdin is not None and child.stdout is not None
-    try:
-        child.stdin.write(json.dumps(question).encode() + b"\n")
+def _send(child: subprocess.Popen[bytes], request: dict[str, object]) -> None:
+    assert child.stdin is not None
+    with suppress(BrokenPipeError):  # it died; no reply will come
+        child.stdin.write(json.dumps(request).encode() + b"\n")
         child.stdin.flush()
-    except (BrokenPipeError, OSError):
-        return None
-    line = b""
+
+
+def _read_reply(
+    child: subprocess.Popen[bytes], number: int, timeout_seconds: float
+) -> dict[str, object] | None:
+    """The reply with this number; earlier ones are passed over. None: dead, or silent too long."""
+    assert child.stdout is not None
     deadline = time.monotonic() + timeout_seconds
-    while not line.endswith(b"\n"):
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
-            return None
-        chunk = os.read(child.stdout.fileno(), 4096)
-        if not chunk:
-            return None
-        line += chunk
-    return line.strip() == b"true"
+    received = b""
+    # Not `select()`, which refuses file descriptors from 1,024 on.
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while (left := deadline - time.monotonic()) > 0 and selector.select(left):
+            chunk = os.read(child.stdout.fileno(), 4096)
+            if not chunk:
+                return None
+            *lines, received = (received + chunk).split(b"\n")
+            for line in lines:
+                reply: dict[str, object] = json.loads(line)
+                if reply["number"] == number:
+                    return reply
+    return None

@@ -1,4 +1,4 @@
-r"""Numbers and units: `1,200 cm`, `\frac{3}{4}`, `five`, `$3.50`, `12 %`."""
+r"""Numbers and units: `1,200 cm`, `\frac{3}{4}`, `five`, `$3.50`, `12 %`, `2010-2020`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from swift_deepeyes.judge.rules.lexicon import CONVERSIONS, NUMBER_WORDS, SCALES, UNITS
-from swift_deepeyes.judge.rules.text import normalise
+from swift_deepeyes.judge.rules.lexicon import CHINESE_DIGITS, NUMBER_WORDS, SCALES
+from swift_deepeyes.judge.rules.text import canonical
+from swift_deepeyes.judge.rules.units import UNITS, read_unit
 
 MAX_DIGITS = 40  # longer numbers are not compared as numbers
-PLAIN = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
+PLAIN = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 NUMBER = re.compile(
-    rf"(?P<sign>[-+]\s?)?(?P<money>[$€£]\s?)?(?P<sign2>-)?"
+    rf"(?P<sign>(?<![\w)}}%])(?<![\w)}}%]\s)[-+]\s?)?(?:(?P<money>[$€£¥]\s?)(?P<sign2>-)?)?"
     rf"(?:(?P<whole>\d+)\s+(?P<top2>\d+)/(?P<bottom2>\d+)"
     rf"|(?P<top>\d+)\s*/\s*(?P<bottom>\d+)|(?P<plain>{PLAIN}))"
     rf"(?:\s*(?:e|[x\u00d7*]\s*10\s*\^)\s*(?P<power>-?\d{{1,2}})(?![\d.]))?"
@@ -23,12 +24,24 @@ LATEX_SPELLING = (
     ("\\%", "%"), ("\\$", "$"), ("^\\circ", "°"), ("^{\\circ}", "°"), ("\\degree", "°"),
     ("\\times", "\u00d7"), ("\\cdot", "\u00d7"),
     ("\\,", " "), ("\\;", " "), ("\\!", ""), ("\\ ", " "), ("~", " "), ("{,}", ","),
-    ("²", "^2"), ("³", "^3"), ("^{2}", "^2"), ("^{3}", "^3"),
+    ("^{2}", "^2"), ("^{3}", "^3"),
 )  # fmt: skip
 NUMBER_WORD = re.compile(
-    r"(?<![\w-])(" + "|".join(sorted(NUMBER_WORDS, key=len, reverse=True)) + r")(?![\w-])"
+    r"(?<![\w-])(" + "|".join(sorted(NUMBER_WORDS, key=len, reverse=True)) + r")(?![\w-])",
+    re.IGNORECASE,
 )
-UNIT = re.compile(r"\s*-?\s*(°\s?[cf]\b|[$€£%°ω]|[a-z]+/[a-z]+|[a-z]+\^?[23]?)(?![a-z])")
+CHINESE_NUMBER = re.compile(rf"(?<!第)[{''.join(CHINESE_DIGITS)}]+(?=[^\W\d_a-z]|$)")
+POWER_WORDS = re.compile(
+    r"(平方|立方|\b(?:square|sq|cubic)\b\.?)\s*([a-z]+|[\u4e00-\u9fff]+)", re.I
+)
+DEGREES_OF = re.compile(r"\s*(?:°|\bdegrees?)\s*(c|f|celsius|fahrenheit)\b", re.IGNORECASE)
+SIGN_WORD = re.compile(r"\b(?:minus|negative)\s+(?=[\d.$€£])", re.IGNORECASE)
+UNIT = re.compile(
+    r"\s*-?\s*(°[CcFf]\b|[$€£¥%°]|[a-zA-Z\u03bc\u03a9]+(?:/[a-z]+|\^?[23])?(?![\w^]))"
+    r"|\s*([\u4e00-\u9fff]{1,3}(?:\^[23])?)"
+)
+# What may stand between and around the numbers of a sequence.
+BETWEEN = re.compile(r"(?:[\s,;:(){}\[\]/.-]|\\[{}]|\band\b|\bto\b|\bfrom\b|和|到|至)*")
 
 
 @dataclass(frozen=True)
@@ -45,44 +58,54 @@ class Quantity:
         return self._in_base() == other._in_base()
 
     def _in_base(self) -> Quantity:
-        unit, factor = CONVERSIONS.get(self.unit or "", (self.unit, Fraction(1)))
-        return Quantity(self.value * factor, unit)
+        unit = read_unit(self.unit or "")
+        return Quantity(self.value * unit.factor, unit.base) if unit else self
 
     def _percent_of(self, other: Quantity) -> bool:
         return self.unit == "%" and other.unit is None and self.value == 100 * other.value
 
 
 def spell(text: str) -> str:
-    """The text with LaTeX's and English's spellings of numbers turned into digits."""
+    """The text with LaTeX's, English and Chinese spellings of numbers and units made plain."""
     text = text.replace("\\$", "USD ")  # before the dollar signs of formulas go
     text = re.sub(r"(?<![\w$])\$\s?(?=\d[\d.,]*(?![\d.,]*\s*\$))", "USD ", text)
-    text = normalise(text).replace("usd ", "$")
+    text = canonical(text).replace("USD ", "$")
     for latex, plain in LATEX_SPELLING:
         text = text.replace(latex, plain)
     text = LATEX_FRACTION.sub(r" \1/\2", text)
     text = LATEX_SHORT_FRACTION.sub(r" \1/\2", text)
-    text = text.replace("\u00d710^{", "\u00d710^").replace("\u00d7 10^{", "\u00d710^")
-    text = re.sub(r"(\u00d710\^-?\d+)\}", r"\1", text)
+    text = re.sub(r"\u00d7\s*10\^\{(-?\d+)\}", "\u00d710^\\1", text)
+    text = DEGREES_OF.sub(lambda match: "°" + match[1][0].upper(), text)
+    text = POWER_WORDS.sub(lambda match: match[2] + ("^3" if match[1][0] in "立cC" else "^2"), text)
     text = re.sub(r"(?<=ty) (?=(?:one|two|three|four|five|six|seven|eight|nine)\b)", "-", text)
-    return NUMBER_WORD.sub(lambda match: str(NUMBER_WORDS[match[1]]), text)
+    text = NUMBER_WORD.sub(lambda match: str(NUMBER_WORDS[match[1].lower()]), text)
+    text = CHINESE_NUMBER.sub(lambda match: _chinese(match[0]), text)
+    return SIGN_WORD.sub("-", text)
+
+
+def _chinese(digits: str) -> str:
+    """`十二` as 12, `二十` as 20, `五六` ("five or six") as 5-6."""
+    ten = re.fullmatch("([^十])?十([^十])?", digits)
+    if ten and len(digits) > 1:
+        return str(10 * CHINESE_DIGITS.get(ten[1] or "一", 1) + CHINESE_DIGITS.get(ten[2], 0))
+    return "-".join(str(CHINESE_DIGITS[digit]) for digit in digits)
 
 
 def read_quantity(text: str) -> Quantity | None:
     """The quantity that the whole text is, or None."""
-    found = _find(spell(text).strip(" .{}()"))
-    if len(found) != 1:
-        return None
-    quantity, rest = found[0]
-    return quantity if not rest.strip() else None
+    found, rest = find_quantities(text)
+    return found[0] if len(found) == 1 and not rest.strip(" .{}()") else None
 
 
-def find_quantities(text: str) -> list[Quantity]:
-    """All quantities in running text, in order."""
-    return [quantity for quantity, _ in _find(spell(text))]
+def read_sequence(text: str) -> list[Quantity] | None:
+    """The quantities that the whole text lists, or None: `3:4`, `2010-2020`, `(3, -2)`."""
+    found, rest = find_quantities(text)
+    return found if found and BETWEEN.fullmatch(rest) else None
 
 
-def _find(text: str) -> list[tuple[Quantity, str]]:
-    """Each quantity with the text that surrounds all of them."""
+def find_quantities(text: str) -> tuple[list[Quantity], str]:
+    """All quantities in running text, in order, and the text around them."""
+    text = spell(text)
     found: list[Quantity] = []
     rest = ""
     position = 0
@@ -93,20 +116,18 @@ def _find(text: str) -> list[tuple[Quantity, str]]:
         if value is None:
             continue
         unit, end, value = _unit(text, match, value)
-        rest += text[position : match.start()]
+        rest += text[position : match.start()] + " "
         position = end
         found.append(Quantity(value, unit))
-    rest += text[position:]
-    return [(quantity, rest) for quantity in found]
+    return found, rest + text[position:]
 
 
 def _glued(text: str, match: re.Match[str]) -> bool:
     """Part of a word or a longer token: "b12", "3.4.5"."""
     before = text[match.start() - 1] if match.start() else " "
     after = text[match.end() : match.end() + 2]
-    if match["sign"] and before.isdigit():  # "2-3": a range, two numbers
-        return False
-    return before.isalnum() or before in "._\\^" or (after[:1] in "._" and after[1:].isdigit())
+    is_in_word = before.isalnum() and before.isascii()
+    return is_in_word or before in "._\\^" or (after[:1] in "._" and after[1:].isdigit())
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
@@ -128,14 +149,31 @@ def _value(match: re.Match[str]) -> Fraction | None:
 def _unit(text: str, match: re.Match[str], value: Fraction) -> tuple[str | None, int, Fraction]:
     """The unit, where it ends, and the value after "million" and the like."""
     end = match.end()
-    unit = UNITS[match["money"].strip()] if match["money"] else None
+    unit = match["money"].strip() if match["money"] else None
     while following := UNIT.match(text, end):
-        word = following[1].replace(" ", "")
-        if word in SCALES:
-            value *= SCALES[word]
-        elif word in UNITS and unit is None:
-            unit = UNITS[word]
+        word, scale = _longest(following[1] or following[2])
+        if scale:
+            value *= scale
+        elif word and (unit is None or unit == _money(word)):
+            unit = "deg" if word == "°" else _money(word)
         else:
             break
-        end = following.end()
+        end = following.start() + following[0].index(word) + len(word)
     return unit, end, value
+
+
+def _longest(word: str) -> tuple[str, int | None]:
+    """A unit or a scale; of Chinese characters, which stand without spaces, as many as are one."""
+    spellings = [word] if word.isascii() else [word[:n] for n in range(len(word), 0, -1)]
+    for spelling in spellings:
+        if spelling.lower() in SCALES:
+            return spelling, SCALES[spelling.lower()]
+        if read_unit(spelling):
+            return spelling, None
+    return "", None
+
+
+def _money(unit: str) -> str:
+    """`$` for "dollars": an amount may have its sign and its name."""
+    known = UNITS.get(unit.lower()) or UNITS.get(unit.lower().removesuffix("s"))
+    return known.base if known and known.factor == 1 and known.base in "$€£¥" else unit
