@@ -82,6 +82,33 @@ async def test_an_answer_that_nothing_could_judge() -> None:
     assert scores[0].verdict is not None and scores[0].answer == "red"
 
 
+async def test_an_unjudged_answer_takes_the_mean_of_its_question() -> None:
+    crop = {"turns": [{"text": "x"}, {"text": "<answer>red</answer>"}], "crops": 1}
+    rows = [
+        row(),
+        row(rollout_infos={"deepeyes": {**crop, "source_images": 1}}),
+        row("<answer>blue</answer>"),
+        row("<think><answer>dunno</answer>"),
+        row("<answer>who knows</answer>", extra_info={"index": 4, "question": "Which colour?"}),
+        row("It is red."),
+    ]
+    outcomes = [Outcome.RIGHT, Outcome.RIGHT, Outcome.WRONG, *[Outcome.UNREADABLE] * 2]
+    scores = await score_batch(rows, ScriptedJudge(*outcomes), STRICT)
+    assert [score.accuracy for score in scores] == [1.0, 1.0, 0.0, None, None, 0.0]
+    assert [score.tool for score in scores] == [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    # Four judged answers to question 3: accuracy 2/4, tool 1/4; none to question 4.
+    expected = [0.8, 2.0, 0.0, 0.8 * 0.5 - 0.2 + 1.2 * 0.25, 0.0, -0.2]
+    assert [score.total for score in scores] == pytest.approx(expected)
+
+
+async def test_official_has_no_rule_judge_whose_silence_were_wrong() -> None:
+    async def rules(questions: list[JudgeQuestion]) -> list[Verdict]:
+        return [Verdict(outcome=Outcome.UNREADABLE, decided_by=Decider.RULE) for _ in questions]
+
+    (score,) = await score_batch([row()], rules, OFFICIAL)
+    assert (score.accuracy, score.total) == (None, 0.0)
+
+
 async def test_the_official_code_counts_an_unreadable_reply_as_wrong() -> None:
     (score,) = await score_batch([row()], ScriptedJudge(Outcome.UNREADABLE), OFFICIAL)
     assert (score.accuracy, score.total) == (0.0, 0.0)

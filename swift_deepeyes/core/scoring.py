@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from statistics import fmean
 
 from swift_deepeyes.core.official_rules import read_officially
 from swift_deepeyes.core.reading import FormatError, Reading
@@ -17,7 +18,7 @@ from swift_deepeyes.core.scoring_rule import WEIGHTS, ScoringRule
 from swift_deepeyes.core.settings import ScoringMode
 from swift_deepeyes.core.strict_rules import read_strictly
 from swift_deepeyes.core.trajectory import FrozenModel
-from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, Verdict
+from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +34,11 @@ class SampleScore(FrozenModel):
     """The score of one trajectory, and everything that led to it.
 
     `accuracy` is 1 or 0, None where nothing could judge it (`verdict` unreadable, or `fault`);
-    `format` 0 or -1; `tool` 1 or 0; `total` the weighted sum. An accuracy of None counts 0 in the
-    total, so that a format error costs the same whether the judge speaks or not; a row with a
-    `fault` has total 0. `verdict` is None where the rules needed no judge.
+    `format` 0 or -1; `tool` 1 or 0; `total` the weighted sum. Where accuracy is None, the total has
+    the mean accuracy and tool score of the judged answers to the same question in the batch (0
+    where there is none), so that GRPO neither rewards nor punishes what nobody could read; a format
+    error costs the same whether the judge speaks or not. A row with a `fault` has total 0.
+    `verdict` is None where the rules needed no judge.
     """
 
     source: str | None
@@ -71,10 +74,11 @@ async def score_batch(
     verdict_of = dict(zip(asked, verdicts, strict=True))
     _warn_of_sources(rows)
     _warn_of_faults(rows)
-    return [
+    scores = [
         score_row(row, reading, verdict_of.get(index), mode)
         for index, (row, reading) in enumerate(zip(rows, readings, strict=True))
     ]
+    return _with_neutral_totals(rows, scores)
 
 
 def read_transcript(row: ScoredRow, mode: ScoringMode) -> Reading | None:
@@ -112,12 +116,43 @@ def score_row(
     )
 
 
+def _with_neutral_totals(
+    rows: Sequence[ScoredRow], scores: Sequence[SampleScore]
+) -> list[SampleScore]:
+    """The scores, with totals for unjudged answers that are the mean of their group's judged ones.
+
+    A total of 0 would be the reward of a wrong answer, and move the group's mean.
+    """
+    judged: dict[tuple[object, ...], list[SampleScore]] = {}
+    for row, score in zip(rows, scores, strict=True):
+        if score.accuracy is not None:
+            judged.setdefault(_prompt(row), []).append(score)
+    return [
+        _neutral(score, judged[_prompt(row)])
+        if score.accuracy is None and not score.fault and _prompt(row) in judged
+        else score
+        for row, score in zip(rows, scores, strict=True)
+    ]
+
+
+def _neutral(score: SampleScore, judged: Sequence[SampleScore]) -> SampleScore:
+    accuracy = fmean(other.accuracy or 0.0 for other in judged)
+    tool = fmean(other.tool for other in judged)
+    total = WEIGHTS[score.rule].total(accuracy, score.format, tool)
+    return score.model_copy(update={"total": total})
+
+
+def _prompt(row: ScoredRow) -> tuple[object, ...]:
+    return row.source, row.index, row.question, row.reference
+
+
 def _accuracy(verdict: Verdict | None, mode: ScoringMode) -> float | None:
     if verdict is None:
         return 0.0
-    if verdict.outcome is Outcome.UNREADABLE and mode is ScoringMode.STRICT:
+    is_reply = verdict.decided_by in (Decider.SERVER, Decider.CACHE)
+    if verdict.outcome is Outcome.UNREADABLE and not (is_reply and mode is ScoringMode.OFFICIAL):
         return None
-    # The official code counts every reply that it cannot read as wrong.
+    # The official code counts every reply that it cannot read as wrong; it has no rule judge.
     return 1.0 if verdict.is_right else 0.0
 
 

@@ -28,7 +28,10 @@ class JudgeQuestion(FrozenModel):
 
 
 class Outcome(StrEnum):
-    """The three outcomes of judging; `unreadable` is never quietly counted as wrong."""
+    """The three outcomes of judging; `unreadable` is never quietly counted as wrong.
+
+    Of a server: its reply held no verdict. Of the rules: no rule can read this answer.
+    """
 
     RIGHT = "right"
     WRONG = "wrong"

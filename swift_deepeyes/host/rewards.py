@@ -60,9 +60,10 @@ class DeepEyesReward(_SharedReward):
     """The method's reward (registry name `deepeyes_reward`), by data source.
 
     Visual sources 0.8·accuracy + 0.2·format + 1.2·tool (-0.2 … 2.0), math sources 1.2·accuracy +
-    0.4·format (-0.4 … 1.2). Never None: an accuracy that nothing could judge counts 0, and a row
-    that cannot be scored (no reference) is 0.0, because ms-swift's server mode stops on a row for
-    which every reward function returns None.
+    0.4·format (-0.4 … 1.2). Never None: an accuracy that nothing could judge counts as the mean of
+    the same question's judged answers (0 if there are none), and a row that cannot be scored (no
+    reference) is 0.0, because ms-swift's server mode stops on a row for which every reward function
+    returns None.
 
     Example:
         >>> import asyncio, os

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Verdict
+from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, Verdict
 from swift_deepeyes.judge.rules import decide
 from swift_deepeyes.judge.stats import JudgeStats, Tally
 
 
 class RuleJudge:
-    """Decides every question by `rules.decide`; as stand-in its verdicts say why it stood in."""
+    """Decides by `rules.decide`; what no rule can read is `unreadable`, and counted as that."""
 
     def __init__(self) -> None:
         self._last = Tally()
@@ -31,7 +31,10 @@ class RuleJudge:
         """One verdict per question, in order. Never raises for what an answer contains."""
         # Off the loop: comparing formulas may wait for the math worker.
         decided = await asyncio.to_thread(self._decide_all, list(questions))
-        self._last = Tally(questions=len(decided), by_rule=len(decided))
+        undecided = sum(verdict.outcome is Outcome.UNREADABLE for verdict in decided)
+        self._last = Tally(
+            questions=len(decided), by_rule=len(decided) - undecided, unreadable=undecided
+        )
         self._totals.add(self._last)
         return decided
 

@@ -24,7 +24,7 @@ class JudgeStats(FrozenModel):
     cached: int = 0  # answered by an earlier batch
     by_rule: int = 0  # settled by rules, no server needed
     stand_in: int = 0  # questions decided by rules because the server gave no verdict
-    unreadable: int = 0  # replies that held no verdict
+    unreadable: int = 0  # replies that held no verdict, answers that the rule judge cannot read
     failed: int = 0  # calls that ended without a reply
     retries: int = 0  # calls repeated after a failure or an unreadable reply
     away_seconds: float = 0.0  # waited for a judge that was away

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from fractions import Fraction
 
@@ -13,11 +14,11 @@ from judging import ask
 
 from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.check import KNOWN_CASES, check_known_cases, load_cases, run_cases
-from swift_deepeyes.judge.policy import OFFICIAL, STRICT, Policy
+from swift_deepeyes.judge.policy import STRICT
 from swift_deepeyes.judge.rule_judge import RuleJudge
 from swift_deepeyes.judge.rules import decide, maths
 from swift_deepeyes.judge.rules.letters import chosen_letter, read_options
-from swift_deepeyes.judge.rules.math_process import MathProcess
+from swift_deepeyes.judge.rules.math_process import GRACE_SECONDS, MathProcess
 from swift_deepeyes.judge.rules.numbers import Quantity, read_quantity
 from swift_deepeyes.judge.rules.text import boxed_parts, normalise
 
@@ -45,9 +46,8 @@ def test_the_rule_judge_on_the_labelled_cases() -> None:
     assert "accuracy" in report.table()
 
 
-@pytest.mark.parametrize("policy", [STRICT, OFFICIAL])
-def test_a_shortcut_never_contradicts_a_label(policy: Policy) -> None:
-    settled = [(case, policy.shortcut(case.as_question)) for case in load_cases()]
+def test_a_shortcut_never_contradicts_a_label() -> None:
+    settled = [(case, STRICT.shortcut(case.as_question)) for case in load_cases()]
     wrong = [
         case.id
         for case, outcome in settled
@@ -67,7 +67,7 @@ def test_the_known_cases() -> None:
 def test_any_text_gets_an_outcome(case: object, answer: str) -> None:
     question = case.as_question.model_copy(update={"answer": answer})
     open_question = question.model_copy(update={"kind": QuestionKind.OPEN})
-    assert decide(open_question) in (Outcome.RIGHT, Outcome.WRONG)
+    assert decide(open_question) in Outcome
 
 
 @pytest.mark.parametrize(
@@ -164,18 +164,19 @@ def test_formulas(reference: str, answer: str, same: bool) -> None:
 )
 def test_hostile_formulas_cost_little(hostile: str) -> None:
     kills = len(maths._process._kills)
-    assert maths.equal("x + 1", hostile) is False
-    assert len(maths._process._kills) == kills  # refused or quick, not killed
+    assert maths.compare("x + 1", hostile) is not True
+    assert len(maths._process._kills) == kills  # refused or quick, not slow
     assert maths.equal("x + 1", "1 + x") is True
 
 
-def test_a_comparison_that_hangs_is_killed_and_the_next_one_works() -> None:
+def test_a_comparison_that_hangs_is_ended_and_the_next_one_works() -> None:
     process = MathProcess()
     assert process.equal("1", "1", 5.0) is True
     first = process._child
     assert first is not None
-    assert process.equal("1", "9^{9^{9^{9}}}", 0.3) is False
-    assert first.poll() is not None
+    started = time.monotonic()
+    assert process.equal("1", "9^{9^{9^{9}}}", 0.3) is None
+    assert time.monotonic() - started < 0.3 + 2 * GRACE_SECONDS
     assert process.equal("1", "1", 5.0) is True
 
 
@@ -205,3 +206,20 @@ def test_never_right_beside_the_truth(answer: str) -> None:
         answer=answer,
     )
     assert decide(question) is Outcome.WRONG
+
+
+def test_a_reference_among_several() -> None:
+    def of(answer: str, *references: str) -> Outcome:
+        return decide(
+            JudgeQuestion(
+                kind=QuestionKind.OPEN,
+                question="What is the colour of the umbrella?",
+                reference=references[0],
+                answer=answer,
+                alternatives=references[1:],
+            )
+        )
+
+    assert of("It is maroon.", "red", "maroon") is Outcome.RIGHT
+    assert of("blue", "red", "maroon") is Outcome.WRONG
+    assert of("a maroon umbrella stand", "red", "maroon") is Outcome.UNREADABLE

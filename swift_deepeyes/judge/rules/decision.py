@@ -19,7 +19,8 @@ QUOTED = re.compile(r'["\u201c]([^"\u201c\u201d]+)["\u201d]')
 # "more than 72", "up to 5", "7 \\neq 7", "x < 3": the number is a bound, not the answer.
 COMPARED = re.compile(
     r"\b(?:more|less|greater|fewer|larger|smaller|higher|lower|other)\s+than\s+\S*\d"
-    r"|\b(?:over|under|above|below|before|after|since|until|up to|at least|at most)\s+(?:\w+ )?\S*\d"
+    r"|\b(?:over|under|above|below|before|after|since|until|up to|at least|at most)\s+"
+    r"(?:\w+ )?\S*\d"
     r"|[<>\u2260\u2264\u2265\u2248\u00b1]|\\(?:ne|le|ge|lt|gt|approx|sim|pm)|\d\s*\+\s*$"
 )
 # "|-2.5|", "x = 5", "2 \times 10", "7 - a": a formula, not a number in a sentence.

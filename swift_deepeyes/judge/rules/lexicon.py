@@ -18,10 +18,12 @@ NEGATIONS = _words("""
 """)
 """Words that turn a statement around."""
 
-APPROXIMATIONS = _words("""
-    between about approximately roughly around nearly almost least most fewer 约
+OPEN_HEDGES = _words("""
+    between about approximately roughly around nearly almost least most fewer you your 约
 """)
-HEDGES = APPROXIMATIONS | _words("""
+"""Words by which an answer leaves open what it says, though not a yes or no."""
+
+HEDGES = OPEN_HEDGES | _words("""
     or either maybe perhaps possibly might may unsure uncertain unclear unknown ambiguous depends
     guess alternatively versus vs otherwise sometimes unable impossible whether but however although
     though if could sure know clear tell certain determine determined 或 可能 也许

@@ -17,7 +17,7 @@ WRAPPERS = re.compile(
 )
 # "\(x\)", "\[x\]": LaTeX's parentheses around a formula.
 MATH_FENCE = re.compile(r"\\[()\[\]]|\$\$?")
-# "The answer is B", "Final answer: 12", "答案是B": an opening without content. Anchored, tried once.
+# "The answer is B", "Final answer: 12", "答案是B": an opening without content.
 LEAD_IN = re.compile(
     r"^(?:so|therefore|thus|hence)?[,\s]*(?:(?:the|my)\s+)?(?:(?:final|correct|right|best)\s+)?"
     r"(?:answer|option|choice)\s*(?:is\s*:?|:|=)\s*"
@@ -45,7 +45,9 @@ EMPHASIS = ' \t\r\n*`"'
 STOPS = " .,;:"
 # A word whose letters mean the same in either case: not "mW", "R", "5MW" or "\Delta".
 CASELESS = re.compile(r"[^\W\d_]+(?:['-]?[^\W_]+)*[.,;:!?]*")
-SHORT_WORDS = frozenset("a an as at by he if in is it no of on or so to up we".split())
+SHORT_WORDS = frozenset(
+    ("a", "an", "as", "at", "by", "he", "if", "in", "is", "it", "no", "of", "on", "or", "to", "we")
+)
 
 
 def clean(text: str) -> str:
@@ -98,7 +100,7 @@ def _plain(character: str) -> str:
 
 
 def _narrow(character: str) -> str:
-    """`Ａ` and `：` as `A` and `:`; other compatibility characters stay what they are."""
+    """Full-width letters and signs as usual ones; other compatibility characters stay."""
     is_wide = unicodedata.decomposition(character).startswith(("<wide>", "<narrow>"))
     return _plain(character) if is_wide else character
 

@@ -24,12 +24,12 @@ _NAME_PREFIXES = {
     "giga": "G", "毫": "m", "厘": "c", "分": "d", "千": "k", "兆": "M",
 }  # fmt: skip
 _BASES = {
-    "m": "meter metre 米", "g": "gram gramme 克", "L": "liter litre 升", "W": "watt 瓦",
+    "m": "meter metre 米", "g": "gram gramme 克", "l": "liter litre 升", "W": "watt 瓦",
     "V": "volt 伏", "A": "amp ampere 安", "N": "newton 牛", "J": "joule 焦", "Pa": "pascal 帕",
     "Hz": "hertz 赫兹", "\u03a9": "ohm 欧姆", "s": "second sec 秒",
 }  # fmt: skip
 _OTHERS = {
-    "l": "1 L", "ml": "1/1000 L", "tonne": "1000000 g", "t": "1000000 g", "吨": "1000000 g",
+    "L": "1 l", "tonne": "1000000 g", "t": "1000000 g", "吨": "1000000 g",
     "公里": "1000 m", "公斤": "1000 g", "斤": "500 g", "min": "60 s", "minute": "60 s",
     "分钟": "60 s", "h": "3600 s", "hr": "3600 s", "hour": "3600 s", "小时": "3600 s",
     "day": "1 day", "天": "1 day", "week": "7 day", "year": "1 year", "yr": "1 year",
