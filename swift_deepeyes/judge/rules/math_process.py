@@ -23,7 +23,10 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 60.0  # importing sympy on a busy machine
-GRACE_SECONDS = 1.0  # the worker stops itself in time, unless it is inside one long C call
+# The worker stops itself after so many seconds of its own time, unless it is inside one long C
+# call; on the clock it gets a multiple, because the machine may be busy.
+CLOCK_FACTOR = 4
+GRACE_SECONDS = 2.0
 # After so many slow comparisons within the window every one gets less time. Formulas are not
 # switched off: usual ones take milliseconds and are still decided.
 SLOW_ALLOWED = 5
@@ -60,7 +63,7 @@ class MathProcess:
         timeout_seconds: float,
         rule: MathRule = MathRule.WHOLE,
     ) -> bool | None:
-        """Whether the two are equal by `rule`; None: could not be told, or not in time.
+        """Whether the two are equal by `rule`; None: could not be told, or not in time (CPU time).
 
         Never raises. A start that fails or is slow leaves comparisons undecided for a while.
         """
@@ -83,7 +86,7 @@ class MathProcess:
         request = {"number": self._number, "rule": rule, "seconds": seconds}
         _send(child, {**request, "reference": reference, "answer": answer})
         started = time.monotonic()
-        reply = _read_reply(child, self._number, seconds + GRACE_SECONDS)
+        reply = _read_reply(child, self._number, CLOCK_FACTOR * seconds + GRACE_SECONDS)
         if reply is None:
             self._end_child()
         outcome = reply["outcome"] if reply else None

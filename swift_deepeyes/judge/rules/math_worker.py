@@ -86,13 +86,14 @@ RULES: dict[str, Callable[[str, str], bool | None]] = {"official": official, "wh
 
 def decide(request: dict[str, Any]) -> bool | None:
     """The rule's outcome; None where it takes longer than the caller allows, or fails."""
-    signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+    # The process's own time: a busy machine makes no formula slow.
+    signal.setitimer(signal.ITIMER_PROF, request["seconds"])
     try:
         return RULES[request["rule"]](request["reference"], request["answer"])
     except (Exception, TooSlowError):  # whatever sympy does with hostile input
         return None
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _too_slow(*_: object) -> None:
@@ -103,8 +104,8 @@ def main() -> None:
     """Answer until our caller's end of the pipe closes."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     logging.disable()  # math-verify warns about the timeouts that we keep ourselves
-    signal.signal(signal.SIGALRM, _too_slow)
-    whole("1", "1")  # imports
+    signal.signal(signal.SIGPROF, _too_slow)
+    whole(r"x+\sqrt{12}", r"2\sqrt{3}+x")  # imports
     _reply(0, None)
     for line in sys.stdin:
         request = json.loads(line)

@@ -18,7 +18,7 @@ from swift_deepeyes.judge.rules.units import Unit, read_unit
 
 MAX_FORMULA = 300  # characters; references of the data are shorter than 100
 MAX_BRACKETS = 30  # the parser's time doubles with some of them
-TIMEOUT_SECONDS = 5.0  # usual: milliseconds; the machine may be busy
+TIMEOUT_SECONDS = 5.0  # of the worker's own time; usual: milliseconds
 OFFICIAL_TIMEOUT_SECONDS = 15.0  # math-verify's own: five for each text, five to compare
 # Operators whose evaluation an answer should not ask us to do; allowed if the reference has them.
 COSTLY = re.compile(
@@ -57,7 +57,7 @@ class _Undecided(Exception):
 def compare(reference: str, answer: str) -> bool | None:
     """Whether two formulas are equal; None where one of them is none, or too costly to compare.
 
-    May wait up to `TIMEOUT_SECONDS` (and a second or two for the first call of a process).
+    May wait a multiple of `TIMEOUT_SECONDS` (and a second or two for the first call of a process).
     """
     (reference, unit), (answer, answer_unit) = _split_unit(reference), _split_unit(answer)
     gold, said = read_formula(reference), read_formula(answer)
