@@ -22,11 +22,9 @@ from swift_deepeyes.core.logged import (
 )
 from swift_deepeyes.core.metrics import PREFIX
 from swift_deepeyes.core.trajectory import FrozenModel
-from swift_deepeyes.planning.duration import step_seconds
-from swift_deepeyes.planning.judge_load import judge_load
-from swift_deepeyes.planning.plan import Unit, mean_tokens
-from swift_deepeyes.planning.setup import Lengths, Setup
-from swift_deepeyes.planning.tokens import image_tokens
+from swift_deepeyes.planning.costs import judge_load, step_seconds
+from swift_deepeyes.planning.plan import Unit
+from swift_deepeyes.planning.setup import Lengths, Setup, image_tokens
 
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -96,7 +94,7 @@ def read_measured(folder: Path, setup: Setup) -> Measured:
 
 def compare(setup: Setup, measured: Measured) -> tuple[Comparison, ...]:
     """What `setup` plans, beside what was measured."""
-    tokens = mean_tokens(setup)
+    tokens = setup.mean_tokens
     seconds = step_seconds(setup, tokens).total
     questions = judge_load(setup.trajectories, seconds, setup.judge, setup.gpu).questions
     turns, rate = setup.lengths.mean_turns, setup.lengths.mean_crop_rate

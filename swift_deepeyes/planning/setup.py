@@ -11,10 +11,31 @@ from enum import StrEnum
 from pydantic import Field, model_validator
 
 from swift_deepeyes.core.trajectory import FrozenModel
-from swift_deepeyes.planning.gpus import GPUS, Gpu
 from swift_deepeyes.planning.models import MODELS, ModelShape
 
+GB = 10**9
 PUBLISHED_ROWS = 22_362 + 13_659 + 11_031
+IMAGE_MARKS = 2  # <|vision_start|> and <|vision_end|>
+MIN_IMAGE_TOKENS = 4  # qwen-vl-utils enlarges smaller images
+
+
+class Gpu(FrozenModel):
+    """One GPU. `flops`: dense bf16 operations per second; `bandwidth`: bytes per second."""
+
+    memory_bytes: int
+    flops: float
+    bandwidth: float
+
+
+# From the vendor's data sheets.
+GPUS: dict[str, Gpu] = {
+    "rtx4090": Gpu(memory_bytes=24 * GB, flops=165e12, bandwidth=1.01e12),
+    "l40s": Gpu(memory_bytes=48 * GB, flops=362e12, bandwidth=0.864e12),
+    "a100": Gpu(memory_bytes=80 * GB, flops=312e12, bandwidth=2.04e12),
+    "h20": Gpu(memory_bytes=96 * GB, flops=148e12, bandwidth=4.0e12),
+    "h100": Gpu(memory_bytes=80 * GB, flops=989e12, bandwidth=3.35e12),
+    "h200": Gpu(memory_bytes=141 * GB, flops=989e12, bandwidth=4.8e12),
+}
 
 
 class Mode(StrEnum):
@@ -38,7 +59,6 @@ class Lengths(FrozenModel):
     prompt_text_tokens: int = Field(default=600, ge=1)  # system, question and instruction
     max_prompt_tokens: int = Field(default=8192, ge=1)
     max_response_tokens: int = Field(default=20_480, ge=1)
-    max_turns: int = Field(default=5, ge=1)
     mean_turns: float = Field(default=2.5, ge=1)
     mean_turn_tokens: int = Field(default=250, ge=1)
     mean_crop_rate: float = Field(default=1, ge=0)  # crops per turn but the last; calls may fail
@@ -46,15 +66,51 @@ class Lengths(FrozenModel):
     observation_text_tokens: int = Field(default=60, ge=0)
 
 
+class TrajectoryTokens(FrozenModel):
+    """Tokens of one trajectory by who wrote them."""
+
+    prompt: int
+    of_model: int
+    observed: int
+    images: int  # within prompt and observed
+
+    @property
+    def total(self) -> int:
+        """All of them: what the context and the KV cache hold at the end."""
+        return self.prompt + self.of_model + self.observed
+
+
+def image_tokens(pixels: int, token_side: int) -> int:
+    """Prompt tokens of an image of so many pixels, marks included: an upper bound.
+
+    The image is resized to whole tokens within `pixels`: at most `pixels / side²`. A model that
+    takes no images (side 0) has no tokens for them.
+    """
+    if not token_side:
+        return 0
+    return max(MIN_IMAGE_TOKENS, pixels // token_side**2) + IMAGE_MARKS
+
+
+def mean_trajectory(lengths: Lengths, token_side: int) -> TrajectoryTokens:
+    """A trajectory of the mean lengths, its first image as large as allowed."""
+    first = image_tokens(lengths.max_pixels, token_side)
+    observations = lengths.mean_turns - 1
+    crops = observations * lengths.mean_crop_rate
+    crop = image_tokens(int(lengths.max_pixels * lengths.mean_crop_share), token_side)
+    return TrajectoryTokens(
+        prompt=lengths.prompt_text_tokens + first,
+        of_model=round(lengths.mean_turns * lengths.mean_turn_tokens),
+        observed=round(crops * crop + observations * lengths.observation_text_tokens),
+        images=round(first + crops * crop),
+    )
+
+
 class JudgeSetup(FrozenModel):
     """One replica of the judge, and how much of a step it may cost."""
 
     parameters: float = Field(default=72.7e9, gt=0)
     gpus: int = Field(default=8, ge=1)
-    question_tokens: int = Field(default=500, ge=1)  # the prompt with question and answers
-    reply_tokens: int = Field(default=4, ge=1)  # guided: one choice
     asked_share: float = Field(default=1.0, gt=0, le=1)  # the rest is settled by rules or cache
-    step_share: float = Field(default=0.05, gt=0, le=1)  # of a step's time
 
 
 class Setup(FrozenModel):
@@ -72,7 +128,6 @@ class Setup(FrozenModel):
     generations: int = Field(default=16, ge=2)
     rows: int = Field(default=PUBLISHED_ROWS, ge=1)
     steps: int = Field(default=80, ge=1)
-    lora_rank: int = Field(default=64, ge=1)
     is_offloaded: bool = False  # weights and Adam in the nodes' memory (DeepSpeed's zero3_offload)
     micro_steps_per_generation: int = Field(default=64, ge=1)
     lengths: Lengths = Lengths()
@@ -114,3 +169,18 @@ class Setup(FrozenModel):
     def engines(self) -> int:
         """Engines side by side."""
         return self.generating_gpus // self.engine_gpus
+
+    @property
+    def mean_tokens(self) -> TrajectoryTokens:
+        """The mean trajectory."""
+        return mean_trajectory(self.lengths, self.model.token_side)
+
+    @property
+    def longest_tokens(self) -> TrajectoryTokens:
+        """A trajectory at the limits, its images as those of the mean one."""
+        return TrajectoryTokens(
+            prompt=self.lengths.max_prompt_tokens,
+            of_model=self.lengths.max_response_tokens,
+            observed=0,
+            images=self.mean_tokens.images,
+        )

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swift_deepeyes.planning.measured import Comparison, Measured
-from swift_deepeyes.planning.plan import Certainty, Figure, Plan, Unit
+from swift_deepeyes.planning.plan import Certainty, Plan, Unit
 from swift_deepeyes.planning.setup import Setup
 
 HOUR, MINUTE = 3600, 60
@@ -28,7 +28,7 @@ def render(setup: Setup, plan: Plan) -> Iterator[RenderableType]:
 
 
 def _table(setup: Setup, plan: Plan) -> Table:
-    table = Table(title=f"{setup.model.hub_id} on {setup.gpus} GPUs ({setup.mode})")
+    table = Table(title=f"{setup.model.name} on {setup.gpus} GPUs ({setup.mode})")
     table.add_column("quantity", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -39,7 +39,8 @@ def _table(setup: Setup, plan: Plan) -> Table:
         for figure in section.figures:
             style = "" if figure.certainty is Certainty.EXACT else "dim"
             certainty = Text(figure.certainty, style=style)
-            table.add_row(f"  {figure.name}", value_text(figure), certainty, figure.how)
+            value = quantity_text(figure.value, figure.unit)
+            table.add_row(f"  {figure.name}", value, certainty, figure.how)
     return table
 
 
@@ -60,11 +61,6 @@ def render_measured(
         f"As measured: --turns {lengths.mean_turns:.2f} --turn-tokens {lengths.mean_turn_tokens} "
         f"--crop-rate {lengths.mean_crop_rate:.2f} --crop-share {lengths.mean_crop_share:.2f}"
     )
-
-
-def value_text(figure: Figure) -> str:
-    """The figure's value."""
-    return quantity_text(figure.value, figure.unit)
 
 
 def quantity_text(value: float, unit: Unit) -> str:

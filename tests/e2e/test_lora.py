@@ -17,8 +17,14 @@ from swift_deepeyes.demo.processes import SwiftProcess, free_port
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 from swift_deepeyes.planning.measured import compare, read_measured
 from swift_deepeyes.planning.models import MODELS
-from swift_deepeyes.planning.setup import JudgeSetup, Lengths, Mode, Setup
-from swift_deepeyes.planning.tokens import IMAGE_MARKS, mean_trajectory
+from swift_deepeyes.planning.setup import (
+    IMAGE_MARKS,
+    JudgeSetup,
+    Lengths,
+    Mode,
+    Setup,
+    mean_trajectory,
+)
 
 sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 from captured import SCRIPTS, recorded

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from swift_deepeyes.cli import app
 from swift_deepeyes.planning.models import MODELS
-from swift_deepeyes.planning.tokens import IMAGE_MARKS, image_tokens
+from swift_deepeyes.planning.setup import IMAGE_MARKS, image_tokens
 
 RUNS = sorted((SCRIPTS / "runs").glob("*.sh"))
 NAMES = [path.stem for path in RUNS]
@@ -103,7 +103,7 @@ def test_trainer_and_header_agree(capture: Any, name: str) -> None:
     assert plan.get("prompts", "256") == str(prompts)
     assert plan.get("generations", "16") == str(generations)
     assert int(plan.get("steps", "80")) == call.args.max_steps
-    assert MODELS[plan["model"]].hub_id == call.args.model
+    assert MODELS[plan["model"]].name == call.args.model
     assert plan.get("max-pixels", "2007040") == call.env["MAX_PIXELS"]
     assert int(plan.get("max-prompt", "8192")) == call.args.max_length
     assert ("lora" in plan) == (call.args.tuner_type == "lora")
@@ -167,7 +167,7 @@ def test_the_families_see_the_same_tokens(capture: Any) -> None:
     """2560, of 28x28 pixels in Qwen2.5-VL and of 32x32 in Qwen3-VL."""
     for name, model in (("7b_4_nodes", "7b"), ("qwen3_vl_8b", "qwen3-8b")):
         call = captured(capture, name, "train")
-        assert call.args.model == MODELS[model].hub_id
+        assert call.args.model == MODELS[model].name
         assert call.args.max_pixels is None  # the variable is what both sides read
         pixels = int(call.env["MAX_PIXELS"])
         assert image_tokens(pixels, MODELS[model].token_side) == 2560 + IMAGE_MARKS
