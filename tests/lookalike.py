@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,36 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = BytesIO()
     image.save(buffer, format=kind, **options)
     return buffer.getvalue()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_with(extra: bytes) -> bytes:
+    """A good PNG with more chunks after its pixels."""
+    good = png(300, 200)
+    return good[:-12] + extra + good[-12:]
+
+
+def text_bomb(kind: bytes = b"zTXt", size: int = 2 * 2**20) -> bytes:
+    """A PNG with megabytes of compressed text after its pixels."""
+    head = b"Comment\0\1\0\0\0" if kind == b"iTXt" else b"Comment\0\0"
+    return png_with(chunk(kind, head + zlib.compress(b"a" * size)))
+
+
+def png_of(pixels: bytes) -> bytes:
+    """A PNG of 64x48 with these compressed pixels, and right checksums everywhere."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 48, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+PIXELS = b"".join(b"\0" + random.Random(line).randbytes(3 * 64) for line in range(48))
+
+
+def cut_stream() -> bytes:
+    """A PNG whose pixel stream ends half-way, with right checksums."""
+    return png_of(zlib.compress(PIXELS)[:2000])
 
 
 def row(source: str, index: Any, **changes: Any) -> dict[str, Any]:

@@ -29,38 +29,12 @@ PNG, JPEG = lookalike.png(300, 200), lookalike.jpeg(300, 200)
 RGB = Image.effect_noise((64, 48), 60).convert("RGB")
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png_with(extra: bytes) -> bytes:
-    """A good PNG with more chunks after its pixels."""
-    return PNG[:-12] + extra + PNG[-12:]
-
-
-def png_of(pixels: bytes) -> bytes:
-    """A PNG of 64x48 with these compressed pixels, and right checksums everywhere."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 48, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
-ROWS = b"".join(b"\0" + row.tobytes() for row in (RGB.crop((0, y, 64, y + 1)) for y in range(48)))
-
-
-def bomb(kind: bytes = b"zTXt", size: int = 2 * 2**20) -> bytes:
-    """A PNG with megabytes of compressed text after its pixels."""
-    packed = zlib.compress(b"a" * size)
-    if kind == b"iTXt":
-        return png_with(chunk(kind, b"Comment\0\1\0\0\0" + packed))
-    return png_with(chunk(kind, b"Comment\0\0" + packed))
-
-
 def header_of(width: int, height: int) -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
+        + lookalike.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + lookalike.chunk(b"IDAT", zlib.compress(b""))
+        + lookalike.chunk(b"IEND", b"")
     )
 
 
@@ -76,13 +50,15 @@ def frames(kind: str) -> bytes:
 ZOO = {
     "png": PNG,
     "jpeg": JPEG,
-    "text_bomb": bomb(),
-    "international_text_bomb": bomb(b"iTXt"),
-    "many_texts": png_with(b"".join([bomb(size=10)[-40:-12]] * 3)),
-    "text_within_the_limit": bomb(size=2**19),
-    "cut_pixel_stream": png_of(zlib.compress(ROWS)[:2000]),
-    "half_the_rows": png_of(zlib.compress(ROWS[: len(ROWS) // 2])),  # Pillow leaves the rest black
-    "no_zlib": png_of(ROWS),
+    "text_bomb": lookalike.text_bomb(),
+    "international_text_bomb": lookalike.text_bomb(b"iTXt"),
+    "many_texts": lookalike.png_with(b"".join([lookalike.text_bomb(size=10)[-40:-12]] * 3)),
+    "text_within_the_limit": lookalike.text_bomb(size=2**19),
+    "cut_pixel_stream": lookalike.cut_stream(),
+    "half_the_rows": lookalike.png_of(
+        zlib.compress(lookalike.PIXELS[: len(lookalike.PIXELS) // 2])
+    ),  # Pillow leaves the rest black
+    "no_zlib": lookalike.png_of(lookalike.PIXELS),
     "no_pixels": header_of(64, 48),
     "png_bomb_by_size": header_of(20_000, 20_000),
     "jpeg_half": JPEG[: len(JPEG) // 2],

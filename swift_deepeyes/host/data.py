@@ -27,7 +27,6 @@ from swift_deepeyes.core.conversation import (
     with_text_content,
 )
 from swift_deepeyes.core.image_check import BadImageError, as_entry, checked_image
-from swift_deepeyes.core.scored_row import read_row
 from swift_deepeyes.core.struct_columns import STRUCT_KEYS, text_structs
 from swift_deepeyes.core.values import leaf_text, list_of
 from swift_deepeyes.host.encoded_images import with_encoded_images
@@ -144,8 +143,7 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
         images = [checked_image(entry, fetch_image) for entry in entries]
         result |= {"messages": conversation.messages, "images": images}
         changed = [new for old, new in zip(entries, images, strict=True) if new is not old]
-        read = read_row(result)
-        return Checked(result, notes(read, is_enlarged=bool(changed)))
+        return Checked(result, notes(result, is_enlarged=bool(changed)))
 
     def _with_messages(self, row: Row) -> Row:
         """The row with the list of messages that ms-swift makes of what the file has."""

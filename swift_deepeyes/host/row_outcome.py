@@ -10,7 +10,7 @@ from typing import Any
 
 from swift_deepeyes.core.conversation import ConversationFault
 from swift_deepeyes.core.image_check import ImageFault
-from swift_deepeyes.core.scored_row import ScoredRow
+from swift_deepeyes.core.scored_row import references_of
 
 
 class Note(StrEnum):
@@ -31,12 +31,12 @@ class Checked:
     reason: str = ""
 
 
-def notes(row: ScoredRow, *, is_enlarged: bool) -> tuple[Note, ...]:
+def notes(row: dict[str, Any], *, is_enlarged: bool) -> tuple[Note, ...]:
     """What is worth counting of a row that is kept."""
     found = {
         Note.ENLARGED: is_enlarged,
-        Note.NO_QUESTION: not row.question,
-        Note.NO_REFERENCE: not row.reference,
+        Note.NO_QUESTION: not row["extra_info"]["question"],
+        Note.NO_REFERENCE: not references_of(row),
     }
     return tuple(note for note, is_so in found.items() if is_so)
 
