@@ -18,7 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 MIN_SIDE = 32
 """Pixels. The grid is 28 for Qwen2-VL and Qwen2.5-VL and 32 for Qwen3-VL and later. One value for
@@ -192,6 +192,8 @@ def decoded(content: bytes) -> tuple[Image.Image, str]:
                 return image.convert("RGB"), kind
             image.load()
             return image, kind
+    except UnidentifiedImageError as error:  # its own message holds an address in memory
+        raise BadImageError(f"unreadable image of {len(content)} bytes: no known format") from error
     # Pillow's decoders leak whatever their insides raise at broken files; all mean the same here.
     except Exception as error:
         what = f"{type(error).__name__}: {error}".splitlines()[0][:_SHOWN_CHARACTERS]
