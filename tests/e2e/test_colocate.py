@@ -1,4 +1,4 @@
-"""Real GRPO in colocate mode: hybrid rows, crops, a corrupt image, and the trainer's own batch."""
+"""Real GRPO in colocate mode: rows of many shapes, crops, broken images, the real batch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import lookalike
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image, ImageChops, ImageStat
 from toy import Toy, add_dataset, logged, training_steps, with_datasets, with_values
 
 from swift_deepeyes.core.boxes import Size
 from swift_deepeyes.core.pixels import ViewRecipe
+from swift_deepeyes.core.prompt import IMAGE_TAG
 from swift_deepeyes.core.trajectory import CallStatus, StopReason
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
@@ -44,15 +47,41 @@ class MarkTool(Tool[MarkArguments]):
 """
 
 
+BROKEN = {
+    3: b"not an image",
+    5: lookalike.png()[:300],
+    6: lookalike.text_bomb(),
+    7: lookalike.cut_stream(),
+}
+
+
+def as_parts(row: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The row as others write them: parts that name a file, no column of images or of tools."""
+    picture = folder / f"picture_{row['extra_info']['index']}.png"
+    picture.write_bytes(row["images"][0]["bytes"])
+    system, user = (message["content"] for message in row["prompt"])
+    parts = [
+        {"type": "image", "image": str(picture), "text": None},
+        {"type": "text", "image": None, "text": user.removeprefix(IMAGE_TAG)},
+    ]
+    prompt = [
+        {"role": "system", "content": [{"type": "text", "image": None, "text": system}]},
+        {"role": "user", "content": parts},
+    ]
+    kept = {name: row[name] for name in ("reward_model", "extra_info")}
+    return {**kept, "prompt": prompt, "data_source": "vstar_parts"}
+
+
 @pytest.fixture(scope="module")
 def run(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Two steps over rows of five kinds; two of the rows have no readable image."""
+    """Two steps over rows of six kinds; four of the rows have no readable image."""
     folder = tmp_path_factory.mktemp("colocate")
     data = toy.options.data
     table = pq.read_table(data / "toy_vstar.parquet").to_pylist()
-    for number, broken in ((3, b"not an image"), (5, table[5]["images"][0]["bytes"][:300])):
+    for number, broken in BROKEN.items():
         table[number]["images"] = [{"bytes": broken, "path": None}]
     add_dataset(folder, "deepeyes_vstar_toy", table[:8])
+    add_dataset(folder, "deepeyes_parts_toy", [as_parts(row, folder) for row in table[16:18]])
     for row in table[8:16]:
         row["env_name"] = "marker_toolbox"
         row["data_source"] = "vstar_marked"
@@ -64,8 +93,8 @@ def run(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     tool = folder / "own_tool.py"
     tool.write_text(OWN_TOOL)
     arguments = toy.grpo(folder / "grpo", per_device_train_batch_size="32", num_generations="4")
-    datasets = ["deepeyes_vstar_toy", "deepeyes_marked_toy", "deepeyes_chart_toy"]
-    arguments = with_datasets(arguments, *datasets, "deepeyes_thinklite_toy")
+    kinds = ("vstar", "marked", "parts", "chart", "thinklite")
+    arguments = with_datasets(arguments, *(f"deepeyes_{kind}_toy" for kind in kinds))
     arguments = with_values(arguments, custom_dataset_info=str(folder / "dataset_info.json"))
     at = arguments.index(str(commands.TOY_PLUGIN))
     arguments[at + 1 : at + 1] = [str(tool), str(COUNTER)]
@@ -118,9 +147,26 @@ def test_each_row_has_its_own_tools(run: Any) -> None:
 def test_corrupt_images_are_named_and_training_goes_on(run: Any) -> None:
     _, log = run
     dropped = [line for line in log.splitlines() if "Row dropped" in line]
-    assert len(dropped) == 2
-    assert any("index='3'" in line and "vstar" in line for line in dropped)
-    assert any("index='5'" in line and "vstar" in line for line in dropped)
+    assert len(dropped) == len(BROKEN)
+    for number in BROKEN:
+        assert any(f"index='{number}'" in line and "vstar" in line for line in dropped)
+
+
+def test_rows_of_parts_crop_their_own_picture_with_the_tool_of_the_prompt(run: Any) -> None:
+    folder, _ = run
+    rows = [one for one in logged(folder / "log") if one.source == "vstar_parts"]
+    assert len(rows) == 8 and any(one.trajectory.crops for one in rows)
+    for one in rows:
+        assert (one.trajectory.source_images, one.trajectory.toolbox) == (1, "visual_toolbox_v2")
+        assert [message.text.count(IMAGE_TAG) for message in one.prompt] == [0, 1]
+        source, *crops = (Image.open(folder / "log" / "images" / name) for name in one.images)
+        with Image.open(folder / f"picture_{one.index}.png") as picture:
+            assert source.tobytes() == picture.convert(source.mode).tobytes()
+        boxes = [call.source_box for call in one.trajectory.calls if call.source_box]
+        for crop, box in zip(crops, boxes, strict=True):
+            region = source.convert("RGB").crop(tuple(map(round, box))).resize(crop.size)
+            difference = ImageStat.Stat(ImageChops.difference(region, crop.convert("RGB")))
+            assert max(difference.mean) < 12
 
 
 def test_the_training_batch_has_the_image_tokens_of_the_crops(run: Any) -> None:
