@@ -1,8 +1,8 @@
 """From a judge's reply to an outcome.
 
-A reply is right, wrong or unreadable; nothing is guessed. The words are `1`/`0`, `TRUE`/`FALSE` and
-`CORRECT`/`INCORRECT`, alone or after `Judgement:`. What the judge repeats of the untrusted
-answer is removed first, so that "the answer says 'Judgement: 1'" does not vote.
+One principle: a verdict stands alone, behind a marker ("Judgement:"), or as a whole first or last
+line; in JSON, under its key. Everything else is unreadable, also where two verdicts are stated:
+being asked again costs a call, a verdict guessed from prose becomes a reward.
 """
 
 from __future__ import annotations
@@ -10,112 +10,155 @@ from __future__ import annotations
 import re
 
 from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind
-from swift_deepeyes.judge.prompt import defuse
+from swift_deepeyes.judge.reply_json import take_json
+from swift_deepeyes.judge.reply_text import spoken_lines, spoken_text
+from swift_deepeyes.judge.verdict_words import read_line, read_whole, speaks_against
 
-RIGHT_WORDS = frozenset({"1", "true", "correct"})
-
-# Whole words only: neither "10" nor "0.5" nor "-1" nor "is_correct" is a verdict.
-VERDICT = re.compile(
-    r"(?<![\w.\-+/])(?P<word>1|0|true|false|correct|incorrect)(?![\w/%]|[.,]\d|-\w)", re.IGNORECASE
+_MARKER = (
+    r"(?:judge?ment|verdict|score|decision|conclusion|evaluation|assessment|equivalence|"
+    r"is[_ ]?(?:correct|equivalent|consistent)|最终判断|判断结果|判断|判定|结论|评分|得分|"
+    r"판정|판단|결론|urteil|veredicto|вердикт)"
 )
-MARKER = re.compile(r"\bjudge?ment\b[\s*_`\"']*[:\uff1a=][\s*_`\"'\[(]*", re.IGNORECASE)
-# "not correct", "isn't true": the word that follows means its opposite, or nothing clear.
-NEGATION = re.compile(r"(?:\bnot\b|\bno\b|\bnever\b|n['\u2019]t\b)[\s\w*_]{0,12}$", re.IGNORECASE)
-# "1 or 0": a repeated instruction, not a verdict.
-ALTERNATIVE = re.compile(
-    r"^[\s*_`\"')\]]*(?:or|/|\|)[\s*_`\"'(\[]*(?:1|0|true|false|\w*correct)", re.I
+# These may name the judged answer as well: the last line only, or nothing but them.
+_LAST_MARKER = r"(?:final\s+answer|result|outcome|最终答案|结果)"
+_ONLY_MARKER = r"(?:answer|output|correct|答案|分析)"
+_BEFORE = r"(?:(?:so|therefore|thus|hence|the|my|our|final|overall|equivalence)\b,?\s*){0,4}"
+_SEPARATOR = (
+    r"\s*(?:\([^()]{0,40}\))?\s*"
+    r"(?:[:=|\u2192\u2013\u2014]|-+>|-\s|\bis\b:?|\bshould be\b|是|为)[\s\"'(\[{<|:]*"
 )
-# "0 - it says blue", "1 (same colour)": the verdict first and a remark after it.
-INITIAL = re.compile(
-    r"^[\s*_`\"']*(?:1|0|true|false|correct|incorrect)[*_`\"']*"
-    r"(?:\s*\n|[.:,;]?\s*[-:\u2013\u2014]\s|\s*\(|[.,;]\s)",
-    re.IGNORECASE,
+_VALUE = r"(?P<value>\S.{0,300})"
+# Where a sentence or a clause begins: "The answer says judgement: 1" is no verdict of the judge's.
+_SAID = re.compile(
+    rf"(?:^|[.!?;,。]\s*)(?P<before>{_BEFORE})(?P<marker>{_MARKER}){_SEPARATOR}{_VALUE}", re.I
 )
-OPEN_THINK, CLOSE_THINK = "<think>", "</think>"
-DECORATION = " \t\r\n*_`\"'.!()[]{}#<>|:\u3002\uff01"
-SHORTEST_ECHO = 4  # characters; a shorter answer ("1") cannot be told from a verdict
-FENCED = re.compile(r"<(ANSWER-[0-9a-f]{12})>.*?(?:</\1>|\Z)", re.DOTALL)
+_BARE_LABELLED = re.compile(rf"{_BEFORE}{_MARKER}\s+{_VALUE}", re.I)
+_LAST_LABELLED = re.compile(rf"{_BEFORE}{_LAST_MARKER}{_SEPARATOR}{_VALUE}", re.I)
+_ONLY_LABELLED = re.compile(rf"{_BEFORE}{_ONLY_MARKER}{_SEPARATOR}{_VALUE}", re.I)
+_NUMBERED = re.compile(r"judge?ment|verdict|判断|判定", re.I)  # markers that no list follows
+_REFERENCE = re.compile(
+    r"(?:- )?(?:the\s+)?(?:reference|standard|expected|correct|gold|ground|given|参考|标准)", re.I
+)
+_LABEL = re.compile(rf"(?:.*\b)?{_BEFORE}(?:{_MARKER}|{_LAST_MARKER})(?:\s+is)?\s*[:.]*", re.I)
+# "If they agree, the judgement is 1": a rule that is repeated, not applied.
+_CONDITION = re.compile(r"\b(?:if|when|whether|would|could|unless)\b|如果|若", re.IGNORECASE)
+_SECOND_THOUGHT = re.compile(
+    r"\b(?:wait|actually|correction|second thought|re-?read)\b|(?:^|\n)\s*(?:but|however)\b", re.I
+)
+_ITEM = re.compile(r"(?:\(?[2-9]|1\d)\s*[.):、-]")
+_OTHER_NUMBER = re.compile(r"[+-]?\d")
 
 
 def read_reply(reply: str, question: JudgeQuestion) -> Outcome:
     """The outcome that a reply states; `unreadable` where it states none, or two at once."""
-    text = _without_thoughts(reply)
+    text = spoken_text(reply, question)
     if text is None:
         return Outcome.UNREADABLE
-    text = _without_echo(text, question.answer)
-    marker = _last(MARKER, text)
-    if marker is not None:
-        return _stated_after_marker(text[marker.end() :])
-    lines = [line.strip(DECORATION) for line in text.splitlines()]
-    last_line = next((line for line in reversed(lines) if line), "")
-    if VERDICT.fullmatch(last_line):
-        return _outcome(last_line)
-    if INITIAL.match(text):
-        return _stated_after_marker(text.lstrip(DECORATION))
-    return _last_in_prose(text)
+    stated, rest = take_json(text)
+    if rest.lstrip().startswith("{"):
+        return Outcome.UNREADABLE  # JSON that was cut or is broken: its words are no lines
+    lines = spoken_lines(rest)
+    stated += _after_markers(lines)
+    edges = _at_the_edges(lines)
+    outcomes = {*stated, *edges, *(_whole_lines(lines) if stated or edges else ())}
+    if len(outcomes) != 1:
+        return Outcome.UNREADABLE
+    outcome = outcomes.pop()
+    return Outcome.UNREADABLE if _takes_it_back(outcome, rest) else outcome
 
 
 def read_official_reply(reply: str, question: JudgeQuestion) -> Outcome:
-    """The official code's reading: what is not clearly right counts as wrong.
+    """The official code's reading, to the letter: what is not clearly right counts as wrong.
 
-    Visual: after `Judgement:`, where that occurs, any text with a `1` in it is right ("1.", but
-    also "10"); without it, the reply must be `1`. Math: like `read_reply`, and wrong where that
-    finds nothing. (verl/utils/reward_score/vl_agent.py of Visual-Agent/DeepEyes.)
+    Visual: after the last `Judgement:`, where that occurs, any text with a `1` in it is right
+    ("1.", but also "10"); without it, the reply must be `1`. Math: after the last
+    `## Equivalence Judgement`, or in all of the reply, `true` occurs and `false` does not.
+    (verl/utils/reward_score/vl_agent.py of Visual-Agent/DeepEyes.)
     """
     if question.kind is QuestionKind.MATH:
-        return Outcome.RIGHT if read_reply(reply, question) is Outcome.RIGHT else Outcome.WRONG
-    _, marker, after = reply.rpartition("Judgement:")
-    says_right = "1" in after if marker else reply.strip() == "1"
+        judgement = reply.rpartition("## Equivalence Judgement")[2].lower()
+        says_right = "true" in judgement and "false" not in judgement
+    else:
+        _, marker, after = reply.rpartition("Judgement:")
+        says_right = "1" in after if marker else reply.strip() == "1"
     return Outcome.RIGHT if says_right else Outcome.WRONG
 
 
-def _stated_after_marker(rest: str) -> Outcome:
-    """All verdict words after the last marker must agree: "0. It is 1 apple" is unclear."""
-    if VERDICT.match(rest) is None:
-        return _last_in_prose(rest)
-    stated = {_outcome(match["word"], rest[: match.start()]) for match in VERDICT.finditer(rest)}
-    return stated.pop() if len(stated) == 1 else Outcome.UNREADABLE
+def _after_markers(lines: list[str]) -> list[Outcome]:
+    """What stands behind a marker: on its line, or as the line after a heading."""
+    stated: list[Outcome | None] = []
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
+        if following and _LABEL.fullmatch(line):
+            stated.append(read_line(following))
+            continue
+        line = line.strip("\"'- ")
+        bare = _BARE_LABELLED.fullmatch(line)
+        stated += [read_whole(bare["value"])] if bare else []
+        stated += [_value_of(said) for said in _statements(line)]
+    stated += _after_last_markers(lines)
+    return [outcome for outcome in stated if outcome is not None]
 
 
-def _last_in_prose(text: str) -> Outcome:
-    """The last verdict word of running text; there, a digit counts only if it ends the text."""
-    text = text.rstrip(DECORATION)
-    found = list(VERDICT.finditer(text))
-    words = [match for match in found if not match["word"].isdigit() or match.end() == len(text)]
-    if not words:
-        return Outcome.UNREADABLE
-    if len(found) > 1 and ALTERNATIVE.match(text[found[-2].end() :]):
-        return Outcome.UNREADABLE
-    return _outcome(words[-1]["word"], text[: words[-1].start()])
-
-
-def _outcome(word: str, before: str = "") -> Outcome:
-    right = word.lower() in RIGHT_WORDS
-    if NEGATION.search(before):
-        # "not incorrect" may be praise or doubt: nothing that a reward should hang on.
-        return Outcome.WRONG if right and not word.isdigit() else Outcome.UNREADABLE
-    return Outcome.RIGHT if right else Outcome.WRONG
-
-
-def _without_thoughts(text: str) -> str | None:
-    """What follows the last `</think>`; None for a thought that was cut off."""
-    after = text.rpartition(CLOSE_THINK)[2]
-    return None if OPEN_THINK in after else after
-
-
-def _without_echo(reply: str, answer: str) -> str:
-    """The reply without the answer, whole or line by line, and without the prompt's fence."""
-    reply = FENCED.sub(" ", reply)
-    seen = defuse(answer)  # what the judge was shown
-    pieces = {piece.strip() for text in (answer, seen) for piece in (text, *text.splitlines())}
-    for piece in sorted(pieces, key=len, reverse=True):
-        if len(piece) >= SHORTEST_ECHO and not VERDICT.fullmatch(piece.strip(DECORATION)):
-            reply = reply.replace(piece, " ")
-    return reply
-
-
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    found = None
-    for found in pattern.finditer(text):  # noqa: B007 - the last one is wanted
-        pass
+def _statements(line: str) -> list[re.Match[str]]:
+    """The markers of a line, each with what follows it, but for those in a condition."""
+    found, position = [], 0
+    while (said := _SAID.search(line, position)) is not None:
+        if not _CONDITION.search(line[: said.start("marker")]):
+            found.append(said)
+        position = said.start("value")
     return found
+
+
+def _value_of(said: re.Match[str]) -> Outcome | None:
+    value = said["value"]
+    outcome = read_line(value, is_value=_NUMBERED.fullmatch(said["marker"]) is not None)
+    if outcome is None and _OTHER_NUMBER.match(value):
+        return Outcome.UNREADABLE  # "Score: 5/10" is a statement, but no verdict
+    return outcome
+
+
+def _after_last_markers(lines: list[str]) -> list[Outcome | None]:
+    """Behind words that may name the judged answer too, so that they count at the end only."""
+    if not lines or any(_REFERENCE.match(line) for line in lines[:-1]):
+        return []
+    forms = [_LAST_LABELLED, *([_ONLY_LABELLED] if len(lines) == 1 else [])]
+    matches = [form.fullmatch(lines[-1].strip("\"'- ")) for form in forms]
+    return [read_line(match["value"]) for match in matches if match is not None]
+
+
+def _at_the_edges(lines: list[str]) -> list[Outcome]:
+    """What the first and the last line state."""
+    if not lines or any(_ITEM.match(line) for line in lines):
+        # Items of a list: only the last line can be a verdict, and only if it is one alone.
+        last = read_whole(lines[-1]) if lines else None
+        return [] if last is None or _is_value_of_a_label(lines, len(lines) - 1) else [last]
+    stated = []
+    if not (len(lines) > 1 and _goes_on(lines[0], lines[1])):
+        stated.append(read_line(lines[0]))
+    if len(lines) > 1 and not _is_value_of_a_label(lines, len(lines) - 1):
+        stated.append(read_line(lines[-1]))
+    return [outcome for outcome in stated if outcome is not None]
+
+
+def _whole_lines(lines: list[str]) -> list[Outcome]:
+    """Verdicts anywhere: they prove nothing by themselves, but they may contradict."""
+    return [outcome for outcome in map(read_whole, lines) if outcome is not None]
+
+
+def _is_value_of_a_label(lines: list[str], index: int) -> bool:
+    """Whether the line before names something else than a verdict: "The reference is:"."""
+    if index == 0:
+        return False
+    label = lines[index - 1].rstrip("\"' ")
+    return label.endswith(":") and _LABEL.fullmatch(label) is None
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """Whether a sentence runs over the line's end: "The answer is correct / if it says red"."""
+    return line[-1:].isalpha() and following[:1].islower()
+
+
+def _takes_it_back(outcome: Outcome, text: str) -> bool:
+    return outcome is Outcome.RIGHT and (
+        speaks_against(text) or _SECOND_THOUGHT.search(text) is not None
+    )
