@@ -15,6 +15,8 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from swift_deepeyes.core.secret import HIDDEN, hide_secrets
+
 PREFIX = "DEEPEYES_"
 DEFAULT_JUDGE_URL = "http://127.0.0.1:18901/v1"
 
@@ -63,16 +65,21 @@ class Settings(BaseSettings):
     """One value per `DEEPEYES_*` variable; units are in the names or the comments."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # an address may hold a password
     )
 
     judge: JudgeKind = JudgeKind.OPENAI
     judge_base_url: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(DEFAULT_JUDGE_URL,),
+        repr=False,  # `http://user:password@host/v1` is allowed
         validation_alias=AliasChoices("DEEPEYES_JUDGE_BASE_URL", "LLM_AS_A_JUDGE_BASE"),
     )
     judge_model: str | None = None
-    judge_api_key: str = "EMPTY"
+    judge_api_key: str = Field(default="EMPTY", repr=False)
     judge_concurrency: int = Field(default=64, ge=1)  # calls in flight, per process
     judge_timeout: float = Field(default=120.0, gt=0)  # seconds, per call
     judge_retries: int = Field(default=3, ge=0)  # per call
@@ -107,6 +114,14 @@ class Settings(BaseSettings):
             raise ValueError("one or several http:// or https:// addresses, separated by commas")
         return urls
 
+    @field_validator("judge_api_key")
+    @classmethod
+    def _strip_key(cls, value: str) -> str:
+        key = value.strip()  # a key read from a file ends in a newline
+        if not key.isascii() or not key.isprintable():
+            raise ValueError("a key of printable ASCII characters, as HTTP headers carry them")
+        return key
+
 
 def read_settings() -> Settings:
     """Read the environment. Raises `SettingsError` that names each wrong variable and its value."""
@@ -127,5 +142,6 @@ def _describe(problem: object) -> str:
     assert isinstance(problem, dict)
     name = str(problem["loc"][0]) if problem["loc"] else ""
     variable = name if name.isupper() else PREFIX + name.upper()
-    value = os.environ.get(variable, problem.get("input"))
-    return f"{variable}={value!r} is not allowed: {problem['msg']}"
+    value = str(os.environ.get(variable, problem.get("input")))
+    shown = HIDDEN if name.lower().endswith("api_key") else hide_secrets(value)
+    return f"{variable}={shown!r} is not allowed: {problem['msg']}"

@@ -26,7 +26,9 @@ def check_judge(settings: Settings) -> list[Finding]:
 def _identify(url: str, api_key: str) -> Finding:
     identity = asyncio.run(identify_server(url, api_key))
     if identity.kind is ServerKind.CHAT:
-        return ok("judge server", f"{url} serves {', '.join(identity.models) or 'no model'}")
+        return ok(
+            "judge server", f"{identity.url} serves {', '.join(identity.models) or 'no model'}"
+        )
     return failed("judge server", identity.problem(), "set DEEPEYES_JUDGE_BASE_URL")
 
 

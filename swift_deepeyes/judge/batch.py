@@ -1,4 +1,4 @@
-"""One batch of questions in flight: slots, retries, second questions, stand-ins.
+"""One batch of questions: tries, second questions, stand-ins.
 
 Everything here lives inside one event loop and ends with it.
 """
@@ -12,17 +12,12 @@ from dataclasses import dataclass
 import aiohttp
 
 from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, Verdict
-from swift_deepeyes.judge.client import Reply, call, request_body
+from swift_deepeyes.judge.caller import Caller, CallFailedAtServerError, Inquiry
+from swift_deepeyes.judge.client import Reply
 from swift_deepeyes.judge.contact import Contact
-from swift_deepeyes.judge.errors import (
-    CallFailedError,
-    FailureKind,
-    RequestRefusedError,
-    WrongServerError,
-)
+from swift_deepeyes.judge.errors import CallFailedError, FailureKind, RequestRefusedError
 from swift_deepeyes.judge.limits import Limits
 from swift_deepeyes.judge.policy import Policy
-from swift_deepeyes.judge.prompt import CHOICES
 from swift_deepeyes.judge.rules import decide
 from swift_deepeyes.judge.server import Pool, Server
 from swift_deepeyes.judge.stats import Tally
@@ -40,12 +35,14 @@ class Attempts:
     failure_before: float = 0.0
     rate_limited_since: float | None = None
     failed_at: Server | None = None
+    met_error: bool = False  # a 5xx
 
-    def note(self, server: Server) -> None:
+    def note(self, server: Server, failure: CallFailedError) -> None:
         """Another call failed, at `server`."""
         self.failures += 1
         self.failure_before, self.last_failure = self.last_failure, time.monotonic()
         self.failed_at = server
+        self.met_error |= failure.kind is FailureKind.SERVER_ERROR
 
     def start_afresh(self) -> None:
         """Forget the failures: the judge was away, they were not this question's."""
@@ -53,17 +50,8 @@ class Attempts:
         self.failure_before = self.last_failure = 0.0
 
 
-class CallFailedAtServerError(Exception):
-    """A failed call and where it failed: the next try goes elsewhere if it can."""
-
-    def __init__(self, server: Server, failure: CallFailedError) -> None:
-        super().__init__(str(failure))
-        self.server = server
-        self.failure = failure
-
-
 class Batch:
-    """Puts questions to the servers, at most `limits.concurrency` at a time."""
+    """Puts questions to the servers until each has a verdict."""
 
     def __init__(
         self,
@@ -73,13 +61,12 @@ class Batch:
         limits: Limits,
         tally: Tally,
     ) -> None:
-        self._session = session
         self._pool = pool
         self._policy = policy
         self._limits = limits
         self._tally = tally
-        self._slots = asyncio.Semaphore(limits.concurrency)
         self._contact = Contact(session, pool, limits, tally)
+        self._caller = Caller(session, pool, limits, tally, self._contact)
 
     async def meet_servers(self) -> None:
         """See `Contact.meet_all`."""
@@ -96,7 +83,10 @@ class Batch:
             reply = await self._reply(question, attempt)
             if reply is None:
                 return await self._stand_in(question, Decider.RULE_AFTER_FAILURE, None)
-            outcome = self._policy.read_reply(reply.text, question)
+            outcome = Outcome.UNREADABLE
+            if reply.is_complete:
+                outcome = self._policy.read_reply(reply.text, question)
+            self._tally.cut += not reply.is_complete
             if outcome is not Outcome.UNREADABLE:
                 return Verdict(outcome=outcome, decided_by=Decider.SERVER, reply=reply.text)
             self._tally.unreadable += 1
@@ -115,7 +105,9 @@ class Batch:
         attempts = Attempts()
         while True:
             try:
-                return await self._call(question, attempt, attempts.failed_at)
+                return await self._caller.reply(
+                    Inquiry(question, attempt, attempts.failed_at, attempts.met_error)
+                )
             except RequestRefusedError:
                 return None
             except CallFailedAtServerError as failed:
@@ -135,7 +127,7 @@ class Batch:
                 attempts.failed_at = server
                 await self._pause(server, failure.retry_after or self._limits.first_backoff)
                 return True
-        attempts.note(server)
+        attempts.note(server, failure)
         if attempts.failures <= self._limits.retries:
             # Everything in flight failed: find out at once whether someone is there at all,
             # rather than let every question of the batch knock in vain.
@@ -158,43 +150,3 @@ class Batch:
         following = self._pool.pick(avoid=failed)
         if following is failed or following.is_resting:
             await asyncio.sleep(seconds)
-
-    async def _call(self, question: JudgeQuestion, attempt: int, avoid: Server | None) -> Reply:
-        async with self._slots:
-            await self._contact.wait_while_away()
-            server = self._pool.pick(avoid)
-            server.in_flight += 1
-            try:
-                reply = await self._guided_call(server, question, attempt)
-            except CallFailedError as failure:
-                self._tally.failures[failure.kind] += 1
-                server.note_failure(failure.retry_after)
-                raise CallFailedAtServerError(server, failure) from failure
-            except WrongServerError as error:
-                raise await self._contact.explain(server, str(error)) from error
-            finally:
-                server.in_flight -= 1
-            self._pool.note_success(server)
-        self._tally.latencies.append(reply.seconds)
-        self._tally.prompt_tokens += reply.prompt_tokens
-        self._tally.completion_tokens += reply.completion_tokens
-        return reply
-
-    async def _guided_call(self, server: Server, question: JudgeQuestion, attempt: int) -> Reply:
-        """Ask in the server's spelling of guided decoding, or find out which that is."""
-        guidance = server.guidance
-        while True:
-            body = request_body(question, server.model or "", guidance, attempt)
-            try:
-                reply = await call(self._session, server.url, body, self._limits.timeout)
-            except RequestRefusedError:
-                following = guidance.next
-                if following is None or server.guidance_proven:
-                    self._tally.failures[FailureKind.REFUSED] += 1
-                    await self._contact.confirm_refusal(server)
-                    raise
-                guidance = following
-            else:
-                obeyed = reply.text.strip() in CHOICES[question.kind]
-                server.note_guidance(guidance, obeyed=obeyed)
-                return reply

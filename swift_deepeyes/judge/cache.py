@@ -45,6 +45,7 @@ def _key(model: str, question: JudgeQuestion) -> bytes:
         question.question,
         question.reference,
         question.answer,
+        *question.alternatives,
     )
     digest = blake2b(digest_size=16)
     for part in parts:

@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 
 from swift_deepeyes.core.verdict import JudgeQuestion
+from swift_deepeyes.judge.address import Address
 from swift_deepeyes.judge.errors import (
     CallFailedError,
     FailureKind,
@@ -28,21 +29,28 @@ from swift_deepeyes.judge.guidance import Guidance, guided_fields
 from swift_deepeyes.judge.identity import shorten
 from swift_deepeyes.judge.prompt import build_prompt
 
-GUIDED_TOKENS = 16  # the longest choice is "FALSE"
-FREE_TOKENS = 1024  # room for a judge that reasons before it answers
+# Room for a judge that reasons before it answers. Guided decoding ends a reply by itself; a server
+# that ignores its fields must not be cut in the middle of a sentence that says "correct".
+REPLY_TOKENS = 1024
 SECOND_TEMPERATURE = 0.7  # asked again at 0, it would only say the same again
 LONGEST_RETRY_AFTER = 60.0  # seconds; a longer wish is answered by asking again after this
 
+# What a reply that ended by itself does not say; a missing reason is taken for a good one.
+CUT_SHORT = frozenset({"length", "max_tokens", "content_filter", "abort", "error", "tool_calls"})
 # `swift deploy` says 400 to everything, also to what others call 401 and 404.
 SWIFT_WRONG_MODEL, SWIFT_WRONG_KEY = "is not in the model_list", "API key error"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server answered; `seconds` is the call's latency."""
+    """What a server answered; `seconds` is the call's latency.
+
+    `is_complete`: it ended by itself. What was cut may be about to say the opposite.
+    """
 
     text: str
     seconds: float
+    is_complete: bool = True
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
@@ -56,13 +64,13 @@ def request_body(
         "messages": [{"role": "user", "content": build_prompt(question)}],
         "temperature": SECOND_TEMPERATURE if attempt else 0,
         "seed": attempt,
-        "max_tokens": FREE_TOKENS if guidance is Guidance.PLAIN else GUIDED_TOKENS,
+        "max_tokens": REPLY_TOKENS,
         **guided_fields(guidance, question.kind),
     }
 
 
 async def call(
-    session: aiohttp.ClientSession, url: str, body: dict[str, Any], timeout_seconds: float
+    session: aiohttp.ClientSession, address: Address, body: dict[str, Any], timeout_seconds: float
 ) -> Reply:
     """Ask one server once.
 
@@ -72,9 +80,9 @@ async def call(
     started = time.perf_counter()
     try:
         async with session.post(
-            f"{url}/chat/completions",
+            f"{address.url}/chat/completions",
             data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", **address.headers},
             timeout=aiohttp.ClientTimeout(total=timeout_seconds),
             allow_redirects=False,
         ) as response:
@@ -87,7 +95,7 @@ async def call(
     except aiohttp.ClientPayloadError as error:
         raise CallFailedError(FailureKind.BAD_BODY, str(error)) from error
     except (aiohttp.ClientError, OSError) as error:
-        detail = str(error) or type(error).__name__
+        detail = shorten(str(error)) or type(error).__name__
         raise CallFailedError(FailureKind.CONNECTION, detail) from error
     return _read(data, time.perf_counter() - started)
 
@@ -98,10 +106,10 @@ def _error(
     status = response.status
     text = shorten(data.decode("utf-8", "replace"))
     detail = f"HTTP {status}: {text}"
-    if status in (401, 403, 404, 405) or 300 <= status < 400:
-        return WrongServerError(detail)
-    if SWIFT_WRONG_MODEL in text or SWIFT_WRONG_KEY in text:
-        return WrongServerError(detail)
+    if status in (401, 403) or SWIFT_WRONG_MODEL in text or SWIFT_WRONG_KEY in text:
+        return WrongServerError(detail, is_final=True)
+    if status in (404, 405) or 300 <= status < 400:
+        return WrongServerError(detail, is_final=False)
     retry_after = read_retry_after(response.headers.get("Retry-After"))
     if status == 429 or (status == 503 and retry_after is not None):
         return CallFailedError(FailureKind.RATE_LIMIT, detail, retry_after)
@@ -138,15 +146,26 @@ def _read(data: bytes, seconds: float) -> Reply:
     message = choices[0].get("message") if isinstance(choices[0], dict) else None
     if not isinstance(message, dict):
         raise CallFailedError(FailureKind.BAD_BODY, "a choice without a message")
-    content = message.get("content")
     usage = parsed.get("usage")
     return Reply(
-        # A reasoning parser that ran out of tokens leaves the content empty: that is unreadable.
-        text=content if isinstance(content, str) else "",
+        text=_text(message.get("content")),
         seconds=seconds,
+        is_complete=str(choices[0].get("finish_reason")).lower() not in CUT_SHORT,
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=_count(usage, "completion_tokens"),
     )
+
+
+def _text(content: object) -> str:
+    """A content's text, parts joined; empty (unreadable) for none.
+
+    There is none where a reasoning parser ran out of tokens, a tool parser took the reply for a
+    call, or the model refused: what stands in those fields is no verdict.
+    """
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else ""
 
 
 def _count(usage: object, name: str) -> int:

@@ -18,6 +18,7 @@ from swift_deepeyes.core.verdict import JudgeQuestion, QuestionKind
 from swift_deepeyes.judge.client import call, request_body
 from swift_deepeyes.judge.errors import (
     CallFailedError,
+    FailureKind,
     JudgeError,
     RequestRefusedError,
     WrongServerError,
@@ -41,6 +42,7 @@ PROBE = JudgeQuestion(
     kind=QuestionKind.OPEN, question="What colour is the sky?", reference="Blue.", answer="Blue."
 )
 LATECOMER_SECONDS = 2.0
+CHAT = ServerKind.CHAT
 GARBLED_LIMIT = 5  # model lists in a row that are none: not a hiccup but another kind of server
 
 
@@ -55,6 +57,7 @@ class Contact:
         self._limits = limits
         self._tally = tally
         self._probing = asyncio.Lock()
+        self._looking = asyncio.Lock()
         self._open = asyncio.Event()
         self._open.set()
         self._back_at = 0.0
@@ -72,7 +75,15 @@ class Contact:
         await asyncio.sleep(_rank_jitter())
         # A second server that is missing must not hold up every batch.
         patience = LATECOMER_SECONDS if self._pool.known else IDENTIFY_SECONDS
-        await asyncio.gather(*(self._meet(server, patience) for server in strangers))
+        identities = await asyncio.gather(
+            *(identify(self._session, server.address, patience) for server in strangers)
+        )
+        # The chat servers first: whether the others stop the run depends on whether there is one.
+        met = sorted(
+            zip(strangers, identities, strict=True), key=lambda one: one[1].kind is not CHAT
+        )
+        for server, identity in met:
+            self._introduce(server, identity)
         if not self._pool.known:
             await self.until_alive()
 
@@ -99,16 +110,44 @@ class Contact:
             if not server.answered:
                 await self._probe(server)
 
-    async def explain(self, server: Server, detail: str) -> JudgeError:
+    async def absence(self, server: Server, error: WrongServerError) -> CallFailedError:
+        """The failure that it is when a server says that it is none.
+
+        A restarting judge is a 404 of its gateway: where it has judged before, or another one is
+        known, that passes. Raises `JudgeError` where it cannot.
+        """
+        async with self._looking:
+            if self._pool.has_another(server):
+                self._complain(server, str(error))
+            elif error.is_final or not server.answered or not await self._may_return(server):
+                raise await self._explained(server, str(error))
+        return CallFailedError(FailureKind.ABSENT, str(error))
+
+    async def _may_return(self, server: Server) -> bool:
+        """Whether nothing else has taken the place of a server that judged before."""
+        if server.is_resting:
+            return True  # another call has just looked
+        identity = await identify(self._session, server.address)
+        if identity.kind is CHAT:
+            return server.model in identity.models
+        return identity.kind is not ServerKind.ROLLOUT
+
+    async def _explained(self, server: Server, detail: str) -> JudgeError:
         """The error for a server that said it will never judge."""
-        identity = await identify(self._session, server.url)
-        if identity.kind is not ServerKind.CHAT:
+        identity = await identify(self._session, server.address)
+        if identity.kind is not CHAT:
             return JudgeError(identity.problem())
         return JudgeError(
             f"{SETTING}: {server.url} refuses to judge with model {server.model!r} ({detail}). It "
             f"lists {_names(identity)}; set DEEPEYES_JUDGE_MODEL to one of them, or leave it out, "
             "and check DEEPEYES_JUDGE_API_KEY."
         )
+
+    def _complain(self, server: Server, problem: str) -> None:
+        """Say once what is wrong with one of several servers; the run goes on with the others."""
+        if problem != server.complaint:
+            server.complaint = problem
+            logger.warning("The judge at %s is left out for now: %s", server.url, problem)
 
     async def _probe_until_alive(self, since: float) -> bool:
         self._open.clear()
@@ -125,7 +164,7 @@ class Contact:
                     logger.warning(
                         "The judge is away for %.0f s (%s); the batch waits up to %.0f s.",
                         waited,
-                        self._pool.addresses,
+                        await self._found(),
                         self._limits.wait,
                     )
                 await asyncio.sleep(min(self._limits.probe_pause(), self._limits.wait - waited))
@@ -141,70 +180,106 @@ class Contact:
     async def _anyone_answers(self, since: float) -> bool:
         if self._pool.last_success > since:
             return True
-        return any(await asyncio.gather(*(self._probe(server) for server in self._pool.servers)))
+        # The first that answers is enough: another one may hang.
+        probes = [asyncio.create_task(self._probe(server)) for server in self._pool.servers]
+        try:
+            for probe in asyncio.as_completed(probes):
+                if await probe:
+                    return True
+            return False
+        finally:
+            for task in probes:
+                task.cancel()
+            await asyncio.gather(*probes, return_exceptions=True)
 
     async def _probe(self, server: Server) -> bool:
         """Ask the simplest question; a model list would also come from a broken engine."""
-        if not server.is_known and not await self._meet(server):
-            return False
+        if not server.is_known:
+            identity = await identify(self._session, server.address)
+            if not self._introduce(server, identity):
+                return False
         body = request_body(PROBE, server.model or "", Guidance.PLAIN, attempt=0)
         try:
-            await call(self._session, server.url, body, self._limits.timeout)
+            await call(self._session, server.address, body, self._limits.timeout)
         except CallFailedError as failure:
             server.note_failure(failure.retry_after)
             return False
         except RequestRefusedError as refusal:
-            raise JudgeError(
+            problem = (
                 f"{SETTING}: {server.url} refuses even the simplest chat request ({refusal}). "
                 "Check that DEEPEYES_JUDGE_MODEL is a chat model with a context of 2,048 tokens "
                 "or more."
-            ) from None
+            )
+            if not self._pool.has_another(server):
+                raise JudgeError(problem) from None
+            self._complain(server, problem)
+            server.note_failure()
+            return False
         except WrongServerError as error:
-            raise await self.explain(server, str(error)) from None
+            server.note_failure((await self.absence(server, error)).retry_after)
+            return False
         self._pool.note_success(server)
         return True
 
-    async def _meet(self, server: Server, patience: float = IDENTIFY_SECONDS) -> bool:
-        identity = await identify(self._session, server.url, patience)
-        if identity.kind is ServerKind.CHAT:
-            server.introduce(_choose_model(identity, server.model))
+    def _introduce(self, server: Server, identity: ServerIdentity) -> bool:
+        """Take in who answered. False: not a judge yet. `JudgeError`: not one, and it never is."""
+        problem = _mismatch(identity, server.model) if identity.kind is CHAT else identity.problem()
+        if not problem:
+            server.introduce(server.model or identity.models[0])
             return True
         self._garbled = self._garbled + 1 if identity.kind is ServerKind.GARBLED else 0
-        if identity.kind not in MAY_COME or self._garbled >= GARBLED_LIMIT:
-            raise JudgeError(identity.problem())
+        may_come = identity.kind in MAY_COME and self._garbled < GARBLED_LIMIT
+        if not may_come and not self._is_dispensable(identity):
+            raise JudgeError(problem)
+        if self._pool.known:
+            self._complain(server, problem)
         server.note_failure()
         return False
 
+    def _is_dispensable(self, identity: ServerIdentity) -> bool:
+        """Whether the run can go on without a server that is none.
+
+        Beside a known one, a 404 is a judge behind a gateway that is still starting, and once there
+        are verdicts nothing that a second server says ends the run. At the start, a wrong port, key
+        or model is a mistake to mend.
+        """
+        if not self._pool.known:
+            return False
+        return identity.kind is ServerKind.OTHER or self._pool.last_success > 0
+
     async def _gone(self, waited: float) -> JudgeError:
-        identities = await asyncio.gather(
-            *(identify(self._session, server.url) for server in self._pool.servers)
-        )
-        found = " ".join(
-            identity.problem()
-            if identity.kind is not ServerKind.CHAT
-            else f"{SETTING}: {identity.url} lists its models but answers no question."
-            for identity in identities
-        )
+        found = await self._found()
         return JudgeError(
             f"The judge was away for {waited:.0f} s (DEEPEYES_JUDGE_WAIT={self._limits.wait:g}), "
             f"so the run stops rather than reward by guesses. {found}"
         )
 
+    async def _found(self) -> str:
+        """What is at each address now, and what to do about it."""
+        identities = await asyncio.gather(
+            *(identify(self._session, server.address) for server in self._pool.servers)
+        )
+        return " ".join(
+            identity.problem()
+            if identity.kind is not CHAT
+            else f"{SETTING}: {identity.url} lists its models but answers no question."
+            for identity in identities
+        )
 
-def _choose_model(identity: ServerIdentity, wanted: str | None) -> str:
+
+def _mismatch(identity: ServerIdentity, wanted: str | None) -> str:
+    """What is wrong with the models that a chat server lists; empty if nothing is."""
     if not identity.models:
-        raise JudgeError(
+        return (
             f"{SETTING}: {identity.url} serves no model. Start the judge with one "
             "(`swift deploy --model …`)."
         )
-    if wanted is None:
-        return identity.models[0]
-    if wanted not in identity.models:
-        raise JudgeError(
+    if wanted is not None and wanted not in identity.models:
+        return (
             f"DEEPEYES_JUDGE_MODEL={wanted!r} is not served by {identity.url}, which lists "
             f"{_names(identity)}. Set one of these, or leave it out to take the first."
         )
-    return wanted
+    return ""
 
 
 def _names(identity: ServerIdentity) -> str:

@@ -23,6 +23,7 @@ class FailureKind(StrEnum):
     BAD_BODY = "bad_body"
     NO_CHOICES = "no_choices"
     REFUSED = "refused"
+    ABSENT = "absent"  # 404 and the like, of a server that is known or one of several
 
 
 class CallFailedError(Exception):
@@ -42,4 +43,12 @@ class RequestRefusedError(Exception):
 
 
 class WrongServerError(Exception):
-    """What listens there will never judge (401, 403, 404, a redirect, an unknown model)."""
+    """What listens there is no judge (404, 405, a redirect) or none for us (401, 403, the model).
+
+    `is_final`: it knows us and says no. The others are also what a gateway says for a judge that is
+    just being restarted.
+    """
+
+    def __init__(self, detail: str, *, is_final: bool) -> None:
+        super().__init__(detail)
+        self.is_final = is_final

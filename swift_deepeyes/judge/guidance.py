@@ -1,8 +1,8 @@
 """How a server is told to answer with one of two words and nothing else (guided decoding).
 
 Servers spell it differently and none says so beforehand, so each is tried from the newest spelling
-down; what it accepted is remembered per server. A server that ignores a field does no harm: the
-reply is read with the same care either way.
+down; what it accepted is remembered per server. A server that ignores a field does no harm: it has
+the same room for its reply, which is read with the same care.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
+from swift_deepeyes.core.secret import hide_secrets
 from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.judge.address import Address
 
 SETTING = "DEEPEYES_JUDGE_BASE_URL"
 IDENTIFY_SECONDS = 15.0
@@ -30,6 +32,10 @@ class ServerKind(StrEnum):
     ROLLOUT = "rollout"  # `swift rollout` (or `trl vllm-serve`)
     WRONG_PATH = "wrong_path"  # a chat server, under another path
     UNAUTHORISED = "unauthorised"  # it wants another key
+    PROXY = "proxy"  # the environment's proxy answers in its place
+    CERTIFICATE = "certificate"  # https, and no trust in it
+    ENCRYPTION = "encryption"  # http where https is spoken, or the other way round
+    REDIRECT = "redirect"  # somewhere else, perhaps to a login
     UNREACHABLE = "unreachable"  # nothing listens, or not in time: it may come
     NOT_READY = "not_ready"  # something answers 429 or 5xx: it may come
     GARBLED = "garbled"  # 200, but no model list: broken once, or another kind of server
@@ -51,10 +57,20 @@ class ServerIdentity(FrozenModel):
     def problem(self) -> str:
         """What is there and what to set, in one or two sentences. Only for non-chat servers."""
         return f"{SETTING}: {self.url} " + _FIXES[self.kind].format(
-            detail=f" ({self.detail})" if self.detail else "", setting=SETTING, root=_root(self.url)
+            detail=f" ({self.detail})" if self.detail else "",
+            setting=SETTING,
+            root=_root(self.url),
+            other=_other_scheme(self.url),
+            path="" if urlsplit(self.url).path.endswith("/v1") else ", with the `/v1`",
         )
 
 
+_KINDS = {
+    401: ServerKind.UNAUTHORISED,
+    403: ServerKind.UNAUTHORISED,
+    407: ServerKind.PROXY,
+    429: ServerKind.NOT_READY,
+}
 _FIXES = {
     ServerKind.CHAT: "is a chat server{detail}.",
     ServerKind.ROLLOUT: (
@@ -67,6 +83,19 @@ _FIXES = {
     ),
     ServerKind.UNAUTHORISED: (
         "refuses our key{detail}. Set DEEPEYES_JUDGE_API_KEY to the server's `--api_key`."
+    ),
+    ServerKind.PROXY: (
+        "is not reached: the proxy of https_proxy/HTTPS_PROXY stands in between{detail}. Correct "
+        "the proxy and its login, or add the host to no_proxy."
+    ),
+    ServerKind.CERTIFICATE: (
+        "shows a certificate that is not trusted here{detail}. Set SSL_CERT_FILE to the file of "
+        "the authority that signed it, or use an http:// address inside your own network."
+    ),
+    ServerKind.ENCRYPTION: ("speaks the other of http and https{detail}. Set {setting}={other}."),
+    ServerKind.REDIRECT: (
+        "sends us elsewhere{detail}. Set {setting} to the final address; if that is a login page, "
+        "the gateway wants a key or an exception for the judge."
     ),
     ServerKind.UNREACHABLE: (
         "does not answer{detail}. Start the judge (scripts/deploy_judge.sh), set {setting} to "
@@ -81,8 +110,8 @@ _FIXES = {
         "{setting}."
     ),
     ServerKind.OTHER: (
-        "is not a chat server: it has no /v1/models{detail}. Set {setting} to the address that "
-        "the judge printed when it started, with the `/v1`."
+        "is not a chat server: it has no model list{detail}. Set {setting} to the address that "
+        "the judge printed when it started{path}."
     ),
 }
 
@@ -90,7 +119,7 @@ _FIXES = {
 async def identify_server(url: str, api_key: str = "EMPTY") -> ServerIdentity:
     """Find out what listens at `url`. Never raises for what the network does."""
     async with new_session((url,), api_key) as session:
-        return await identify(session, url)
+        return await identify(session, Address.of(url))
 
 
 def new_session(urls: tuple[str, ...], api_key: str) -> aiohttp.ClientSession:
@@ -106,40 +135,54 @@ def new_session(urls: tuple[str, ...], api_key: str) -> aiohttp.ClientSession:
 
 
 async def identify(
-    session: aiohttp.ClientSession, url: str, timeout_seconds: float = IDENTIFY_SECONDS
+    session: aiohttp.ClientSession, address: Address, timeout_seconds: float = IDENTIFY_SECONDS
 ) -> ServerIdentity:
     """`identify_server` with a client that is already open."""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _identify(session, url.rstrip("/"))
+            return await _identify(session, address)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        detail = str(error) or type(error).__name__
-        return ServerIdentity(url=url, kind=ServerKind.UNREACHABLE, detail=shorten(detail))
+        detail = shorten(hide_secrets(str(error))) or type(error).__name__
+        return ServerIdentity(url=address.url, kind=_kind_of(error), detail=detail)
 
 
-async def _identify(session: aiohttp.ClientSession, url: str) -> ServerIdentity:
-    status, body = await _get(session, f"{url}/models")
+def _kind_of(error: Exception) -> ServerKind:
+    """What a connection that did not come about tells of the other side."""
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+        return ServerKind.PROXY
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ServerKind.CERTIFICATE
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        # Only a failed handshake with a server that answers in plain text names the version.
+        return ServerKind.ENCRYPTION if "WRONG_VERSION" in str(error) else ServerKind.CERTIFICATE
+    return ServerKind.UNREACHABLE
+
+
+async def _identify(session: aiohttp.ClientSession, address: Address) -> ServerIdentity:
+    status, body = await _get(session, address, f"{address.url}/models")
     if status == 200:
         models = _model_names(body)
         if models is None:
-            return ServerIdentity(url=url, kind=ServerKind.GARBLED, detail=shorten(body))
-        return ServerIdentity(url=url, kind=ServerKind.CHAT, models=models)
-    if status in (401, 403):
-        kind = ServerKind.UNAUTHORISED
-    elif status == 429 or status >= 500:
+            return ServerIdentity(url=address.url, kind=ServerKind.GARBLED, detail=shorten(body))
+        return ServerIdentity(url=address.url, kind=ServerKind.CHAT, models=models)
+    kind = _KINDS.get(status)
+    if status == 400 and "https" in body.lower():
+        kind = ServerKind.ENCRYPTION
+    elif 300 <= status < 400:
+        kind = ServerKind.REDIRECT
+    elif status >= 500:
         kind = ServerKind.NOT_READY
-    else:
-        kind = await _look_around(session, url)
-    return ServerIdentity(url=url, kind=kind, detail=f"HTTP {status}: {shorten(body)}")
+    kind = kind or await _look_around(session, address)
+    return ServerIdentity(url=address.url, kind=kind, detail=f"HTTP {status}: {shorten(body)}")
 
 
-async def _look_around(session: aiohttp.ClientSession, url: str) -> ServerKind:
+async def _look_around(session: aiohttp.ClientSession, address: Address) -> ServerKind:
     """Who says 404 to a model list: its other routes tell."""
-    status, body = await _get(session, f"{_root(url)}/v1/models")
+    status, body = await _get(session, address, f"{_root(address.url)}/v1/models")
     if status == 200 and _model_names(body) is not None:
         return ServerKind.WRONG_PATH
     # FastAPI servers describe themselves; reading that starts nothing on the server.
-    status, body = await _get(session, f"{_root(url)}/openapi.json")
+    status, body = await _get(session, address, f"{_root(address.url)}/openapi.json")
     described = _json(body) if status == 200 else None
     routes = described.get("paths", {}) if isinstance(described, dict) else {}
     if isinstance(routes, dict) and routes.keys() & ROLLOUT_ROUTES:
@@ -147,8 +190,8 @@ async def _look_around(session: aiohttp.ClientSession, url: str) -> ServerKind:
     return ServerKind.OTHER
 
 
-async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
-    async with session.get(url, allow_redirects=False) as response:
+async def _get(session: aiohttp.ClientSession, address: Address, url: str) -> tuple[int, str]:
+    async with session.get(url, headers=address.headers, allow_redirects=False) as response:
         return response.status, (await response.read()).decode("utf-8", "replace")
 
 
@@ -171,6 +214,11 @@ def _json(body: str) -> Any:
 def _root(url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+
+
+def _other_scheme(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{'http' if scheme == 'https' else 'https'}://{rest}"
 
 
 def shorten(text: str, limit: int = 160) -> str:

@@ -48,9 +48,18 @@ def build_prompt(question: JudgeQuestion) -> str:
     return TEMPLATES[question.kind].substitute(
         fence=_fence(question, answer),
         question=defuse(question.question.replace("<image>", "")).strip(),
-        reference=defuse(question.reference).strip(),
+        reference=_reference(question),
         answer=answer,
     )
+
+
+def _reference(question: JudgeQuestion) -> str:
+    """The reference, or all of them: then each on a line of its own."""
+    references = (question.reference, *question.alternatives)
+    texts = list(dict.fromkeys(defuse(text).strip() for text in references))
+    if len(texts) == 1:
+        return texts[0]
+    return "\n".join(["any one of these is correct, and saying one of them is enough:", *texts])
 
 
 @lru_cache(maxsize=4096)  # the samples of a group share their question and reference
@@ -63,6 +72,6 @@ def defuse(text: str) -> str:
 
 
 def _fence(question: JudgeQuestion, answer: str) -> str:
-    content = "\0".join((question.question, question.reference, answer))
+    content = "\0".join((question.question, question.reference, *question.alternatives, answer))
     data = content.encode("utf-8", "replace")
     return "ANSWER-" + blake2b(data, digest_size=6, key=b"swift-deepeyes fence").hexdigest()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.judge.prompt import CHOICES
 from swift_deepeyes.judge.reply_json import take_json
 from swift_deepeyes.judge.reply_text import spoken_lines, spoken_text
 from swift_deepeyes.judge.verdict_words import read_line, read_whole, speaks_against
@@ -51,6 +52,9 @@ _OTHER_NUMBER = re.compile(r"[+-]?\d")
 
 def read_reply(reply: str, question: JudgeQuestion) -> Outcome:
     """The outcome that a reply states; `unreadable` where it states none, or two at once."""
+    right, wrong = CHOICES[question.kind]
+    if (bare := reply.strip()) in (right, wrong):  # nearly all of them: spare the rest the time
+        return Outcome.RIGHT if bare == right else Outcome.WRONG
     text = spoken_text(reply, question)
     if text is None:
         return Outcome.UNREADABLE

@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
+from swift_deepeyes.judge.address import Address
+from swift_deepeyes.judge.errors import CallFailedError, FailureKind
 from swift_deepeyes.judge.guidance import Guidance
 
 FAILURES_BEFORE_REST = 3  # in a row
 FIRST_REST_SECONDS = 0.5
 LONGEST_REST_SECONDS = 30.0
+ERRORS_BEFORE_PLAIN = 3  # 5xx to a spelling that was never answered: it is the spelling
+LATENCIES_KEPT = 256
 
 
 @dataclass
 class Server:
     """One address. Times are `time.monotonic()` seconds."""
 
-    url: str
+    address: Address
     model: str | None = None  # what we ask for; None until the server named one
     is_known: bool = False  # it was identified as a chat server
     guidance: Guidance = Guidance.STRUCTURED
-    guidance_proven: bool = False  # a request in this spelling was answered
+    guidance_proven: bool = False  # a request in this spelling was answered, with a choice
+    guidance_errors: int = 0  # 5xx to requests in a spelling that was not proven
     in_flight: int = 0
     answered: int = 0
     failures_in_a_row: int = 0
     rests: int = 0  # taken without an answer in between
     rest_until: float = 0.0
+    complaint: str = ""  # the last that was logged about it
+
+    @property
+    def url(self) -> str:
+        """The address without user and password, for requests and messages."""
+        return self.address.url
 
     def introduce(self, model: str) -> None:
         """It is a chat server and serves `model`."""
@@ -37,6 +49,10 @@ class Server:
     def is_stranger(self) -> bool:
         """Not identified yet, and due for another try."""
         return not self.is_known and time.monotonic() >= self.rest_until
+
+    def note_landed(self, _: object) -> None:
+        """A call to it is over, in whatever way."""
+        self.in_flight -= 1
 
     def note_success(self) -> None:
         """It answered: whatever it had is over."""
@@ -70,15 +86,37 @@ class Server:
             return time.monotonic() < self.rest_until
         return time.monotonic() < self.rest_until or self.in_flight > 0
 
-    def note_guidance(self, used: Guidance, *, obeyed: bool) -> None:
-        """What a reply proved about the spelling `used` for guided decoding."""
-        if self.guidance_proven or used < self.guidance:
+    def first_spelling(self, *, after_error: bool) -> Guidance:
+        """How to ask; a question that met a 5xx avoids fields that were never answered."""
+        return Guidance.PLAIN if after_error and not self.guidance_proven else self.guidance
+
+    def spelling_after(self, refused: Guidance) -> Guidance | None:
+        """How to ask once more after a refusal; None where it is the question that is refused."""
+        if self.guidance_proven:
+            # A call that started before another one found out is not refused for its question.
+            return None if refused is self.guidance else self.guidance
+        return refused.next
+
+    def note_guided_failure(self, used: Guidance, failure: CallFailedError) -> None:
+        """A 5xx may be the answer to a field that the server does not know."""
+        if failure.kind is FailureKind.SERVER_ERROR and used is not Guidance.PLAIN:
+            self.guidance_errors += not self.guidance_proven
+
+    def note_guidance(self, used: Guidance, *, obeyed: bool, after_error: bool = False) -> None:
+        """What a reply proved about the spelling `used` for guided decoding.
+
+        An obedient reply proves that the spelling is accepted, not that the next one obeys: one
+        that does not ends it at any time.
+        """
+        if used < self.guidance:
             return  # another call knew better in the meantime
-        self.guidance = used  # the spellings before it were refused
-        if obeyed:
-            self.guidance_proven = True
-        elif used.next is not None:
-            self.guidance = used.next  # accepted and ignored: as good as not having it
+        if used > self.guidance:
+            is_doubtful = after_error and self.guidance_errors < ERRORS_BEFORE_PLAIN
+            if self.guidance_proven or is_doubtful:
+                return
+        # Accepted and ignored is as good as not having it.
+        self.guidance = used if obeyed else used.next or used
+        self.guidance_proven = obeyed or used is Guidance.PLAIN
 
 
 @dataclass
@@ -87,11 +125,12 @@ class Pool:
 
     servers: list[Server]
     last_success: float = 0.0
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
 
     @classmethod
     def of(cls, urls: tuple[str, ...], model: str | None) -> Pool:
         """A pool of addresses not met yet."""
-        return cls([Server(url, model) for url in dict.fromkeys(urls)])
+        return cls([Server(Address.of(url), model) for url in dict.fromkeys(urls)])
 
     def pick(self, avoid: Server | None = None) -> Server:
         """The least busy server; only if there is no other, a resting one or the one to `avoid`."""
@@ -101,6 +140,10 @@ class Pool:
     def known(self) -> list[Server]:
         """The servers that were identified as chat servers."""
         return [server for server in self.servers if server.is_known]
+
+    def has_another(self, server: Server) -> bool:
+        """Whether a chat server besides `server` is known."""
+        return any(other is not server for other in self.known)
 
     def failed_throughout(self, calls: int) -> bool:
         """Whether no server answered any of its last `calls` calls or more."""

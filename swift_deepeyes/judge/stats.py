@@ -25,6 +25,8 @@ class JudgeStats(FrozenModel):
     by_rule: int = 0  # settled by rules, no server needed
     stand_in: int = 0  # questions decided by rules because the server gave no verdict
     unreadable: int = 0  # replies that held no verdict, answers that the rule judge cannot read
+    cut: int = 0  # of these: replies that were cut off, by their length or a filter
+    hedged: int = 0  # calls made beside one that hung, to take the first reply
     failed: int = 0  # calls that ended without a reply
     retries: int = 0  # calls repeated after a failure or an unreadable reply
     away_seconds: float = 0.0  # waited for a judge that was away
@@ -50,6 +52,8 @@ class Tally:
     by_rule: int = 0
     stand_in: int = 0
     unreadable: int = 0
+    cut: int = 0
+    hedged: int = 0
     retries: int = 0
     away_seconds: float = 0.0
     prompt_tokens: int = 0

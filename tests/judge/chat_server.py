@@ -45,7 +45,10 @@ class Script:
 
     reply: Callable[[Request], str] = lambda request: "1"
     fault: Callable[[Request], Fault] = lambda request: Fault.NONE
-    refuse: Callable[[Request], str | None] = lambda request: None  # a 400 with this message
+    refuse: Callable[[Request], str | None] = lambda request: None  # an error with this message
+    refuse_status: int = 400
+    words_are_tokens: bool = False  # cut a reply at `max_tokens` words, as a model's would be
+    choice: Callable[[Request], dict[str, Any]] | None = None  # the whole choice, instead of reply
     latency: float = 0.0
     hang: float = 5.0  # seconds that a TIMEOUT lasts
     slow: float = 0.2
@@ -164,7 +167,8 @@ class ChatServer:
         try:
             refusal = script.refuse(request)
             if refusal is not None:
-                return await _send(writer, 400, {"object": "error", "message": refusal})
+                body = {"object": "error", "message": refusal}
+                return await _send(writer, script.refuse_status, body)
             if script.chat_status != 200:
                 return await _send(writer, script.chat_status, {"message": "scripted"})
             fault = script.fault(request)
@@ -173,11 +177,20 @@ class ChatServer:
             await asyncio.sleep(script.slow if fault is Fault.SLOW else script.latency)
             if fault not in (Fault.NONE, Fault.SLOW):
                 return await self._misbehave(fault, writer)
-            text = script.reply(request)
+            body = self._completion(request)
             log.served.append(request)
-            return await _send(writer, 200, completion(text))
+            return await _send(writer, 200, body)
         finally:
             log.in_flight -= 1
+
+    def _completion(self, request: Request) -> dict[str, Any]:
+        if self.script.choice is not None:
+            return completion("") | {"choices": [self.script.choice(request)]}
+        text, limit = self.script.reply(request), request["max_tokens"]
+        words = text.split()
+        if self.script.words_are_tokens and len(words) > limit:
+            return completion(" ".join(words[:limit]), "length")
+        return completion(text)
 
     async def _misbehave(self, fault: Fault, writer: asyncio.StreamWriter) -> bool:
         whole = json.dumps(completion("1")).encode()
@@ -220,14 +233,14 @@ async def _cancel_all() -> None:
     await asyncio.sleep(0)
 
 
-def completion(text: str) -> dict[str, Any]:
+def completion(text: str, finish_reason: str = "stop") -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1,
         "model": "judge-model",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
         "usage": {"prompt_tokens": 500, "completion_tokens": 1, "total_tokens": 501},
     }
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import random
+import time
 from pathlib import Path
 from typing import Any
 
-from chat_server import ChatServer
+import pytest
+from chat_server import ChatServer, Fault
 from judging import ask, judge_all, make, samples, truth
 
 from swift_deepeyes.core.verdict import Decider, QuestionKind
@@ -26,7 +29,7 @@ def test_a_server_that_has_it_is_asked_for_two_words(server: ChatServer) -> None
     first, second = server.log.requests
     assert first["structured_outputs"] == {"choice": ["1", "0"]}
     assert second["structured_outputs"] == {"choice": ["TRUE", "FALSE"]}
-    assert first["max_tokens"] <= 16
+    assert first["max_tokens"] >= 512  # nothing is proven yet, and what is guided ends by itself
     assert judge._pool.servers[0].guidance_proven
 
 
@@ -73,6 +76,135 @@ def test_each_server_has_its_own(server: ChatServer) -> None:
             Guidance.STRUCTURED,
             Guidance.LEGACY,
         ]
+
+
+GUIDANCE_FIELDS = {"structured_outputs", "structured_outputs_regex", "guided_choice"}
+
+
+@pytest.mark.parametrize("status", [400, 422, 500, 501])
+def test_the_first_batch_against_a_server_that_refuses_unknown_fields(
+    server: ChatServer, status: int
+) -> None:
+    """Every verdict is the server's, though 64 questions find out at once."""
+    server.script.reply = truth
+    server.script.latency = 0.02
+    server.script.refuse_status = status
+    server.script.refuse = lambda request: (
+        "unknown field" if GUIDANCE_FIELDS & request.keys() else None
+    )
+    judge = make(server.url)
+    verdicts = judge_all(judge, samples(96))
+    assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
+    assert judge._pool.servers[0].guidance is Guidance.PLAIN
+    assert judge.stats.stand_in == judge.stats.failures.get("refused", 0) == 0
+    before = len(server.log.requests)
+    judge_all(judge, samples(20, first=500))
+    assert len(server.log.requests) == before + 20  # remembered
+
+
+def test_only_the_newest_spelling_is_refused_and_replies_cross(server: ChatServer) -> None:
+    """Calls that were refused in a spelling, after another call had proved an older one."""
+    server.script.reply = truth
+    dice = random.Random(3)
+
+    def refuse(request: dict[str, Any]) -> str | None:
+        time.sleep(dice.random() * 0.002)  # so that refusals and replies mix
+        return guided(request)
+
+    server.script.refuse = refuse
+    server.script.latency = 0.001
+    judge = make(server.url)
+    verdicts = judge_all(judge, samples(64))
+    assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
+    assert judge._pool.servers[0].guidance is Guidance.LEGACY
+
+
+def test_one_500_is_not_a_server_without_guidance(server: ChatServer) -> None:
+    server.script.reply = truth
+    faults = iter([Fault.ERROR_500])
+    server.script.fault = lambda request: next(faults, Fault.NONE)
+    judge = make(server.url, concurrency=1)
+    verdicts = judge_all(judge, samples(4))
+    assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
+    assert judge._pool.servers[0].guidance is Guidance.STRUCTURED
+
+
+REASONED = (
+    "To determine whether the answer is correct, I compare the colour that the answer names with "
+    "the colour that the reference names, and find the following. "
+)
+
+
+def test_a_server_that_ignores_the_fields_is_not_cut(server: ChatServer) -> None:
+    """At 16 tokens the text above says "correct", and whole batches were rewarded."""
+    server.script.words_are_tokens = True
+    server.script.reply = lambda request: REASONED + "\n\nJudgement: " + truth(request)
+    judge = make(server.url)
+    verdicts = judge_all(judge, samples(64))
+    assert [verdict.is_right for verdict in verdicts] == [n % 3 == 0 for n in range(64)]
+    assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
+    assert judge.stats.cut == judge.stats.unreadable == 0
+
+
+def test_one_obedient_reply_proves_nothing_about_the_next(server: ChatServer) -> None:
+    server.script.words_are_tokens = True
+    server.script.reply = lambda request: (
+        truth(request)
+        if "sample 0 " in request["messages"][0]["content"]
+        else REASONED + "\n\nJudgement: " + truth(request)
+    )
+    judge = make(server.url, concurrency=1)
+    verdicts = judge_all(judge, samples(12))
+    assert [verdict.is_right for verdict in verdicts] == [n % 3 == 0 for n in range(12)]
+    assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
+    assert judge._pool.servers[0].guidance is Guidance.PLAIN
+
+
+def test_a_cut_reply_is_unreadable_counted_and_not_kept(server: ChatServer) -> None:
+    cut = {"message": {"content": "1"}, "finish_reason": "length"}
+    server.script.choice = lambda request: cut
+    judge = make(server.url)
+    verdict = judge_all(judge, [ask("It's blue.")])[0]
+    assert (verdict.decided_by, verdict.is_right) == (Decider.RULE_AFTER_UNREADABLE, False)
+    assert (judge.stats.cut, judge.stats.unreadable) == (3, 3)
+    assert len(judge._cache) == 0
+    first, *again = server.log.requests
+    assert "structured_outputs" in first
+    assert all(not GUIDANCE_FIELDS & request.keys() for request in again)
+    assert all(request["max_tokens"] >= 512 for request in again)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"message": {"content": None, "reasoning_content": "So it is 1"}, "finish_reason": "stop"},
+        {"message": {"content": None, "refusal": "I can't help."}, "finish_reason": "stop"},
+        {"message": {"content": "1"}, "finish_reason": "content_filter"},
+        {"message": {"content": None, "tool_calls": [{}]}, "finish_reason": "tool_calls"},
+        {"message": {"content": "1"}, "finish_reason": "abort"},
+        {"message": {"content": []}, "finish_reason": "stop"},
+        {"message": {"content": [{"type": "reasoning", "reasoning": "1"}]}},
+        {"message": {"content": [None, 1, {"type": "text", "text": None}]}},
+        {"message": {"content": 1}},
+        {"message": {}},
+    ],
+)
+def test_a_reply_without_text_is_unreadable_and_counted(
+    server: ChatServer, choice: dict[str, Any]
+) -> None:
+    server.script.choice = lambda request: choice
+    judge = make(server.url)
+    verdict = judge_all(judge, [ask("It's blue.")])[0]
+    assert verdict.decided_by is Decider.RULE_AFTER_UNREADABLE
+    assert judge.stats.unreadable == 3 and judge.stats.failed == 0
+
+
+def test_content_as_a_list_of_parts_is_joined(server: ChatServer) -> None:
+    parts = [{"type": "text", "text": "Judge"}, {"type": "text", "text": "ment: 1"}]
+    server.script.choice = lambda request: {"message": {"content": parts}, "finish_reason": None}
+    verdict = judge_all(make(server.url), [ask("crimson")])[0]
+    assert (verdict.decided_by, verdict.reply) == (Decider.SERVER, "Judgement: 1")
+    assert verdict.is_right
 
 
 def test_one_question_that_is_refused_is_not_a_server_without_guidance(server: ChatServer) -> None:
