@@ -138,10 +138,20 @@ def settings() -> Settings:
     return read_settings()
 
 
+def _variable(name: str) -> str:
+    """The environment variable behind a field or an alias: of several, the one that is set."""
+    for field in Settings.model_fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            choices = [str(choice) for choice in field.validation_alias.choices]
+            if name in choices:
+                return next((choice for choice in choices if choice in os.environ), name)
+    return name if name.isupper() else PREFIX + name.upper()
+
+
 def _describe(problem: object) -> str:
     assert isinstance(problem, dict)
     name = str(problem["loc"][0]) if problem["loc"] else ""
-    variable = name if name.isupper() else PREFIX + name.upper()
+    variable = _variable(name)
     value = str(os.environ.get(variable, problem.get("input")))
     shown = HIDDEN if name.lower().endswith("api_key") else hide_secrets(value)
     return f"{variable}={shown!r} is not allowed: {problem['msg']}"

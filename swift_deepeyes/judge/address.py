@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
-
-import aiohttp
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,8 @@ class Address:
         if not found:
             return cls(bare)
         user, _, password = userinfo.partition(":")
-        login = aiohttp.BasicAuth(unquote(user), unquote(password), encoding="utf-8")
-        return cls(bare, login.encode())
+        login = f"{unquote(user)}:{unquote(password)}".encode()
+        return cls(bare, "Basic " + b64encode(login).decode())
 
     @property
     def headers(self) -> dict[str, str]:

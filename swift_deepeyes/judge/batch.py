@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import aiohttp
 
 from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, Verdict
-from swift_deepeyes.judge.caller import Caller, CallFailedAtServerError, Inquiry
+from swift_deepeyes.judge.caller import Caller, Inquiry
 from swift_deepeyes.judge.client import Reply
 from swift_deepeyes.judge.contact import Contact
 from swift_deepeyes.judge.errors import CallFailedError, FailureKind, RequestRefusedError
 from swift_deepeyes.judge.limits import Limits
 from swift_deepeyes.judge.policy import Policy
+from swift_deepeyes.judge.race import CallFailedAtServerError
 from swift_deepeyes.judge.rules import decide
 from swift_deepeyes.judge.server import Pool, Server
 from swift_deepeyes.judge.stats import Tally

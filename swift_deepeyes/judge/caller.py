@@ -1,4 +1,4 @@
-"""One reply to one question: a slot, a server, its spelling, another call beside a hung one.
+"""One reply to one question: a slot, a server, and the spelling that the server takes.
 
 What it raises is for `Batch` to decide on. Everything here lives inside one event loop.
 """
@@ -6,7 +6,6 @@ What it raises is for `Batch` to decide on. Everything here lives inside one eve
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 
 import aiohttp
@@ -22,12 +21,11 @@ from swift_deepeyes.judge.errors import (
 )
 from swift_deepeyes.judge.guidance import Guidance
 from swift_deepeyes.judge.limits import Limits
-from swift_deepeyes.judge.patience import SHORTEST_SECONDS, Patience
+from swift_deepeyes.judge.patience import Patience
 from swift_deepeyes.judge.prompt import CHOICES
+from swift_deepeyes.judge.race import CallFailedAtServerError, Race
 from swift_deepeyes.judge.server import Pool, Server
 from swift_deepeyes.judge.stats import Tally
-
-CALLS_AT_ONCE = 3  # for one question: one hangs, the one beside it too
 
 
 @dataclass(frozen=True)
@@ -41,21 +39,6 @@ class Inquiry:
     attempt: int
     failed_at: Server | None = None
     met_error: bool = False
-
-
-class CallFailedAtServerError(Exception):
-    """A failed call and where it failed: the next try goes elsewhere if it can."""
-
-    def __init__(self, server: Server, failure: CallFailedError) -> None:
-        super().__init__(str(failure))
-        self.server = server
-        self.failure = failure
-
-
-@dataclass(frozen=True)
-class _Flight:
-    server: Server
-    started: float
 
 
 class Caller:
@@ -84,66 +67,10 @@ class Caller:
         """
         async with self._slots:
             await self._contact.wait_while_away()
-            return await self._first_reply(inquiry)
-
-    async def _first_reply(self, inquiry: Inquiry) -> Reply:
-        flights: dict[asyncio.Task[Reply], _Flight] = {}
-        try:
-            self._start(flights, inquiry, self._pool.pick(inquiry.failed_at))
-            while True:
-                done, _ = await asyncio.wait(
-                    flights, timeout=self._seconds_left(flights), return_when="FIRST_COMPLETED"
-                )
-                for task in done:
-                    flight = flights.pop(task)
-                    failed = task.exception()
-                    if failed is None:
-                        self._note_overtaken(flights, flight)
-                        return task.result()
-                    if not isinstance(failed, CallFailedAtServerError) or not flights:
-                        raise failed
-                    self._tally.retries += 1  # the call beside it is its repetition
-                self._hedge(flights, inquiry)
-        finally:
-            await _cancel(flights)
-
-    def _start(
-        self, flights: dict[asyncio.Task[Reply], _Flight], inquiry: Inquiry, server: Server
-    ) -> None:
-        # Counted before the task runs: the next question picks its server by it.
-        server.in_flight += 1
-        task = asyncio.create_task(self._call(server, inquiry))
-        task.add_done_callback(server.note_landed)
-        flights[task] = _Flight(server, time.monotonic())
-
-    def _seconds_left(self, flights: dict[asyncio.Task[Reply], _Flight]) -> float | None:
-        """Until the youngest call is overdue, or until it is worth looking again."""
-        if len(flights) >= CALLS_AT_ONCE:
-            return None
-        waited = time.monotonic() - max(flight.started for flight in flights.values())
-        if waited < SHORTEST_SECONDS:
-            return SHORTEST_SECONDS - waited  # nearly all calls: spare them the statistics
-        patience = self._patience.seconds() or 0.0
-        return patience - waited if patience > waited else SHORTEST_SECONDS
-
-    def _hedge(self, flights: dict[asyncio.Task[Reply], _Flight], inquiry: Inquiry) -> None:
-        """Ask again, elsewhere if possible, when the youngest call is overdue."""
-        patience = self._patience.seconds()
-        youngest = max(flights.values(), key=lambda flight: flight.started)
-        is_overdue = patience is not None and time.monotonic() - youngest.started >= patience
-        if len(flights) < CALLS_AT_ONCE and is_overdue and self._patience.take_hedge():
-            self._tally.hedged += 1
-            self._start(flights, inquiry, self._pool.pick(youngest.server))
-
-    def _note_overtaken(self, flights: dict[asyncio.Task[Reply], _Flight], winner: _Flight) -> None:
-        """Calls that were made before the one that brought the reply hung: they failed."""
-        for task, flight in flights.items():
-            if flight.started < winner.started and not task.done():
-                self._tally.failures[FailureKind.TIMEOUT] += 1
-                self._tally.retries += 1
-                self._patience.give_back()
-                if flight.server is not winner.server:
-                    flight.server.note_failure()
+            race = Race(
+                lambda server: self._call(server, inquiry), self._pool, self._patience, self._tally
+            )
+            return await race.run(self._pool.pick(inquiry.failed_at))
 
     async def _call(self, server: Server, inquiry: Inquiry) -> Reply:
         try:
@@ -194,10 +121,3 @@ class Caller:
                     obeyed = reply.text.strip() in CHOICES[inquiry.question.kind]
                     server.note_guidance(spelling, obeyed=obeyed, after_error=inquiry.met_error)
                 return reply
-
-
-async def _cancel(tasks: dict[asyncio.Task[Reply], _Flight]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -42,6 +42,7 @@ PROBE = JudgeQuestion(
     kind=QuestionKind.OPEN, question="What colour is the sky?", reference="Blue.", answer="Blue."
 )
 LATECOMER_SECONDS = 2.0
+LOOK_AGAIN_SECONDS = 1.0
 CHAT = ServerKind.CHAT
 GARBLED_LIMIT = 5  # model lists in a row that are none: not a hiccup but another kind of server
 
@@ -125,8 +126,10 @@ class Contact:
 
     async def _may_return(self, server: Server) -> bool:
         """Whether nothing else has taken the place of a server that judged before."""
-        if server.is_resting:
+        now = time.monotonic()
+        if now - server.looked_at < LOOK_AGAIN_SECONDS:
             return True  # another call has just looked
+        server.looked_at = now
         identity = await identify(self._session, server.address)
         if identity.kind is CHAT:
             return server.model in identity.models
@@ -153,8 +156,9 @@ class Contact:
         self._open.clear()
         next_log = since + self._limits.log_interval
         away = False
+        probes: dict[str, asyncio.Task[bool]] = {}
         try:
-            while not await self._anyone_answers(since):
+            while not await self._anyone_answers(since, probes):
                 away = True
                 waited = time.monotonic() - since
                 if waited >= self._limits.wait:
@@ -170,6 +174,9 @@ class Contact:
                 await asyncio.sleep(min(self._limits.probe_pause(), self._limits.wait - waited))
         finally:
             self._open.set()
+            for probe in probes.values():
+                probe.cancel()
+            await asyncio.gather(*probes.values(), return_exceptions=True)
             if away:
                 self._tally.away_seconds += time.monotonic() - since
         if away:
@@ -177,20 +184,19 @@ class Contact:
             logger.warning("The judge is back after %.1f s.", self._back_at - since)
         return away
 
-    async def _anyone_answers(self, since: float) -> bool:
+    async def _anyone_answers(self, since: float, probes: dict[str, asyncio.Task[bool]]) -> bool:
+        """Whether a server answers; the first that does not ends the look, as others may hang.
+
+        `probes`, by URL: those of earlier looks that are still waited for.
+        """
         if self._pool.last_success > since:
             return True
-        # The first that answers is enough: another one may hang.
-        probes = [asyncio.create_task(self._probe(server)) for server in self._pool.servers]
-        try:
-            for probe in asyncio.as_completed(probes):
-                if await probe:
-                    return True
-            return False
-        finally:
-            for task in probes:
-                task.cancel()
-            await asyncio.gather(*probes, return_exceptions=True)
+        for server in self._pool.servers:
+            if server.url not in probes:
+                probes[server.url] = asyncio.create_task(self._probe(server))
+        await asyncio.wait(probes.values(), return_when=asyncio.FIRST_COMPLETED)
+        over = [probes.pop(url) for url in list(probes) if probes[url].done()]
+        return any(probe.result() for probe in over)
 
     async def _probe(self, server: Server) -> bool:
         """Ask the simplest question; a model list would also come from a broken engine."""

@@ -32,6 +32,7 @@ class Server:
     failures_in_a_row: int = 0
     rests: int = 0  # taken without an answer in between
     rest_until: float = 0.0
+    looked_at: float = 0.0  # when it was last identified after it had denied to be a judge
     complaint: str = ""  # the last that was logged about it
 
     @property
@@ -135,6 +136,11 @@ class Pool:
     def pick(self, avoid: Server | None = None) -> Server:
         """The least busy server; only if there is no other, a resting one or the one to `avoid`."""
         return min(self.known, key=lambda server: _reluctance(server, avoid))
+
+    def pick_beside(self, hung: list[Server]) -> Server:
+        """The least busy server besides those that hang, even a resting one; if any, else these."""
+        others = [server for server in self.known if all(server is not one for one in hung)]
+        return min(others or self.known, key=lambda server: _reluctance(server, None))
 
     @property
     def known(self) -> list[Server]:

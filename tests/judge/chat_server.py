@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -59,6 +60,9 @@ class Script:
     routes: tuple[str, ...] = ("/v1/models", "/v1/chat/completions")
     prefix: str = "/v1"
     key: str | None = None
+    authorization: str | None = None  # the whole header, where `key` is not meant
+    tunnel_status: int = 200  # what it says as a proxy that is asked for a tunnel
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass
@@ -119,7 +123,9 @@ class ChatServer:
         self._loop = loop
         self.log.in_flight = 0
         server = loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=512)
+            asyncio.start_server(
+                self._serve, "127.0.0.1", self.port, backlog=512, ssl=self.script.tls
+            )
         )
         loop.call_soon(ready.set)
         loop.run_forever()
@@ -137,14 +143,22 @@ class ChatServer:
             writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first = await reader.readexactly(1)
+        if first == b"\x16":  # a TLS handshake: a bad request to plain HTTP
+            await _send(writer, 400, {"error": "Invalid HTTP request received."})
+            return False
+        head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         headers = {
             name.lower(): value.strip()
             for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:])
         }
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        path = head.split(" ")[1]
-        if self.script.key and headers.get("authorization") != f"Bearer {self.script.key}":
+        method, path, *_ = head.split(" ")
+        if method == "CONNECT":
+            return await _send(writer, self.script.tunnel_status, {"error": "no tunnel"})
+        script = self.script
+        wanted = f"Bearer {script.key}" if script.key else script.authorization
+        if wanted and headers.get("authorization") != wanted:
             return await _send(writer, 401, {"error": "invalid key"})
         if path == "/openapi.json":
             return await _send(writer, 200, {"paths": {route: {} for route in self.script.routes}})

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
-from chat_server import ChatServer
+from chat_server import ChatServer, Script
 from judging import judge_all, make, samples
 
 from swift_deepeyes.judge import JudgeError
@@ -79,6 +83,91 @@ def test_a_server_that_is_still_loading_may_come(server: ChatServer) -> None:
     assert asyncio.run(identify_server(server.url)).kind is ServerKind.NOT_READY
     with pytest.raises(JudgeError, match="errors"):
         judge_all(make(server.url, wait=0.3), samples(1))
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_no_wrong_path(server: ChatServer, status: int) -> None:
+    server.script.models_status = status
+    identity = asyncio.run(identify_server(server.url))
+    assert identity.kind is ServerKind.REDIRECT
+    assert "final address" in identity.problem() and "with the `/v1`" not in identity.problem()
+
+
+def test_the_hint_about_v1_is_for_addresses_without_it(server: ChatServer) -> None:
+    server.script.routes = ("/",)
+    with_v1 = asyncio.run(identify_server(server.url)).problem()
+    without = asyncio.run(identify_server(server.url.removesuffix("/v1"))).problem()
+    assert "with the `/v1`" not in with_v1 and "with the `/v1`" in without
+
+
+def test_https_to_a_server_that_speaks_http(server: ChatServer) -> None:
+    url = server.url.replace("http://", "https://")
+    identity = asyncio.run(identify_server(url))
+    assert identity.kind is ServerKind.ENCRYPTION
+    assert f"DEEPEYES_JUDGE_BASE_URL={server.url}" in identity.problem()
+    started = time.monotonic()
+    with pytest.raises(JudgeError, match="http and https"):
+        judge_all(make(url), samples(1))
+    assert time.monotonic() - started < 5.0  # nothing to wait for
+
+
+def test_a_certificate_that_nobody_signed(tmp_path: Path) -> None:
+    tls = self_signed(tmp_path)
+    with ChatServer(Script(tls=tls)) as server:
+        url = server.url.replace("http://", "https://")
+        identity = asyncio.run(identify_server(url))
+        assert identity.kind is ServerKind.CERTIFICATE
+        assert "SSL_CERT_FILE" in identity.problem() and "/v1`" not in identity.problem()
+        with pytest.raises(JudgeError, match="SSL_CERT_FILE"):
+            judge_all(make(url), samples(1))
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@pytest.mark.parametrize("status", [407, 403, 502])
+def test_a_proxy_that_stands_in_between(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """For https the environment's proxy is asked for a tunnel; this one refuses it."""
+    server.script.tunnel_status = status
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", server.url.removesuffix("/v1"))
+    url = "https://judge.invalid/v1"
+    identity = asyncio.run(identify_server(url))
+    assert identity.kind is ServerKind.PROXY
+    assert "no_proxy" in identity.problem() and "/v1`" not in identity.problem()
+    with pytest.raises(JudgeError, match="https_proxy"):
+        judge_all(make(url), samples(1))
+
+
+def test_a_proxy_that_is_not_there(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.stop()
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", f"http://me:hunter2@127.0.0.1:{server.port}")
+    identity = asyncio.run(identify_server("https://judge.invalid/v1"))
+    assert identity.kind is ServerKind.PROXY
+    assert "hunter2" not in identity.problem()
+
+
+def test_a_proxy_is_not_asked_for_http(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "socks5://127.0.0.1:9")
+    assert asyncio.run(identify_server(server.url)).kind is ServerKind.CHAT
 
 
 def test_nothing_listens(server: ChatServer) -> None:
