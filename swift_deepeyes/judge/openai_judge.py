@@ -145,13 +145,15 @@ def _report(tally: Tally) -> None:
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.failures.items()))
     logger.warning(
-        "Judge: %d of %d questions asked; %d calls failed%s, %d replies unreadable, %d retries, "
-        "%d questions decided by rule instead.",
+        "Judge: %d of %d questions asked; %d calls failed%s, %d asked again beside hung ones, %d "
+        "replies unreadable (%d cut off), %d retries, %d questions decided by rule instead.",
         tally.asked,
         tally.questions,
         tally.failures.total(),
         f" ({kinds})" if kinds else "",
+        tally.hedged,
         tally.unreadable,
+        tally.cut,
         tally.retries,
         tally.stand_in,
     )
