@@ -1,79 +1,33 @@
 """When a signal is alarming: it fell, it rose, or it is higher than is ever good.
 
-A rule looks at the last few steps together and demands that what it sees cannot be noise (Wilson
-bounds), because the same rules watch 16 toy trajectories a step and 4,096 real ones.
+A rule looks at the last few steps together and demands two things: that what it sees is bad, and
+that it cannot be noise. The second is one test for all rules: the chance of so much, were nothing
+wrong, is bounded for independent prompts whatever their rollouts have in common (`share`), and
+must be below `CHANCE`. So the same rules watch 4 prompts a step and 256; fewer take longer to tell.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections import deque
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Protocol
 
-from swift_deepeyes.core.share import Share, pooled
+from swift_deepeyes.core.share import Share, chance_above, chance_alike
 
-RECENT_STEPS = 5
-KEPT_STEPS = 9
-"""Few trajectories a step need more steps to be sure; an alarm may take ten."""
+CHANCE = 1e-6
+"""Of one look. A run of 400 steps looks about 5,000 times, but nearly always at the same steps."""
 
-EARLIER_STEPS = 20
+SPANS = (5, 9, 18, 36)
+"""How many of the last steps to look at together: with many prompts a few are enough."""
+
+RECOVERY_STEPS = 9
+"""An alarm is over when this many steps together are well."""
+
+BLOCKS = (5, 20, 80)
 """What a signal was like earlier is told by this many steps together."""
 
-MIN_EARLIER_STEPS = 5
-_SURE = 2.5  # standard deviations
-_SPANS = (RECENT_STEPS, KEPT_STEPS)
-
-
-class History:
-    """One signal over the steps: the last few, and the highest and lowest that it was before."""
-
-    def __init__(self) -> None:
-        self.highest: float | None = None
-        self.lowest: float | None = None
-        self.spread = 0.0
-        """The standard deviation between single steps when it was lowest: this run's noise."""
-        self._recent: deque[Share] = deque(maxlen=KEPT_STEPS)
-        self._earlier: deque[Share] = deque(maxlen=EARLIER_STEPS)
-
-    def add(self, share: Share) -> None:
-        """One more step."""
-        self._recent.append(share)
-        if len(self._recent) <= RECENT_STEPS:
-            return
-        self._earlier.append(self._recent[-RECENT_STEPS - 1])
-        if len(self._earlier) < MIN_EARLIER_STEPS:
-            return
-        # The highest of many noisy values is too high, so it is lower bounds that compete.
-        block = pooled(self._earlier)
-        self.highest = max(block.low(1), self.highest or 0.0)
-        if self.lowest is None or block.high(1) < self.lowest:
-            self.lowest = block.high(1)
-            self.spread = statistics.pstdev(step.value for step in self._earlier)
-
-    def last(self, steps: int) -> Share | None:
-        """The last `steps` steps as one; None as long as there were fewer."""
-        if len(self._recent) < steps:
-            return None
-        return pooled(list(self._recent)[-steps:])
-
-
-class State(Enum):
-    """What a rule finds; between the two an alarm that is on stays on, and none begins."""
-
-    ALARMING = auto()
-    BETWEEN = auto()
-    WELL = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule's word on the last steps; `earlier` is what it compared with, if with anything."""
-
-    state: State
-    now: float
-    earlier: float | None = None
+_SURE, _LIKELY = 2.0, 1.0  # standard deviations
 
 
 class Rule(Protocol):
@@ -84,9 +38,69 @@ class Rule(Protocol):
         """How many of the last steps to look at together: several tries, shortest first."""
         ...
 
-    def look(self, now: Share, history: History) -> Finding:
-        """Judge the last steps, taken together."""
+    def rank(self, block: Share) -> float:
+        """Of all earlier steps, those of the highest rank are what the present is compared with."""
         ...
+
+    def is_alarming(self, now: Share, earlier: Share) -> bool:
+        """Whether the last steps, taken together, are bad beyond doubt."""
+        ...
+
+    def is_well(self, now: Share, earlier: Share) -> bool:
+        """Whether an alarm is over."""
+        ...
+
+    def level(self, earlier: Share) -> float | None:
+        """What to tell people of the earlier steps; None where only the present counts."""
+        ...
+
+
+class History:
+    """One signal over the steps of a run."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._sums = [Share()]  # of the first 0, 1, 2, … steps
+        self._best: dict[int, list[Share]] = defaultdict(list)
+        self._begin = 0
+
+    def __len__(self) -> int:
+        return len(self._sums) - 1
+
+    def add(self, share: Share) -> None:
+        """One more step."""
+        self._sums.append(self._sums[-1] + share)
+        for steps in BLOCKS:
+            if len(self) >= steps:
+                block, best = self._last(steps), self._best[steps]
+                is_better = not best or self._rule.rank(block) > self._rule.rank(best[-1])
+                best.append(block if is_better else best[-1])
+
+    def looks(self) -> Iterator[tuple[Share, Share]]:
+        """The last steps, and what to compare them with: steps that were over before they began."""
+        for span in self._rule.spans:
+            if span > len(self) - self._begin:
+                return
+            yield from ((self._last(span), earlier) for earlier in self._earlier(span))
+
+    def recovery(self) -> Iterator[tuple[Share, Share]]:
+        """The steps that tell whether an alarm is over, and what to compare them with."""
+        if len(self) - self._begin >= RECOVERY_STEPS:
+            now = self._last(RECOVERY_STEPS)
+            yield from ((now, earlier) for earlier in self._earlier(RECOVERY_STEPS))
+
+    def begin(self) -> None:
+        """Look at nothing before this from now on, but for comparison."""
+        self._begin = len(self)
+
+    def _last(self, steps: int) -> Share:
+        until, before = self._sums[-1], self._sums[-1 - steps]
+        # A difference of sums may be a rounding error below nothing.
+        return Share(max(until.hits - before.hits, 0.0), until.total - before.total)
+
+    def _earlier(self, span: int) -> list[Share]:
+        ends = {steps: len(self) - span - steps for steps in BLOCKS}
+        return [self._best[steps][end] for steps, end in ends.items() if end >= 0] or [Share()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,51 +108,77 @@ class Fall:
     """Less than a third of what it was, where it was at least `from_at_least`."""
 
     from_at_least: float
-    spans: tuple[int, ...] = _SPANS
+    spans: tuple[int, ...] = SPANS
 
-    def look(self, now: Share, history: History) -> Finding:
-        """Alarming below a third of the highest, well above its half."""
-        before = history.highest or 0.0
-        state = State.BETWEEN
-        if now.value > before / 2 or before < self.from_at_least:
-            state = State.WELL
-        elif now.value < before / 3 and now.high(_SURE) < before / 2:
-            state = State.ALARMING
-        return Finding(state, now.value, before)
+    def rank(self, block: Share) -> float:
+        """The highest, but the highest of many noisy values is too high: lower bounds compete."""
+        return block.low(_SURE)
+
+    def level(self, earlier: Share) -> float:
+        """As it surely was."""
+        return earlier.low(_SURE)
+
+    def is_alarming(self, now: Share, earlier: Share) -> bool:
+        """Below a third, beyond doubt lower, and surely below the half."""
+        before = self.level(earlier)
+        return (
+            before >= self.from_at_least
+            and now.value < before / 3
+            and now.high(_SURE) < before / 2
+            and chance_alike(now, earlier) < CHANCE
+        )
+
+    def is_well(self, now: Share, earlier: Share) -> bool:
+        """Over the half, and likely over the third."""
+        before = self.level(earlier)
+        return now.value > before / 2 and now.low(_LIKELY) > before / 3
 
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """`by` more than it was at its lowest, and clear of the run's own noise."""
+    """`by` more than it was at its lowest."""
 
     by: float
-    spans: tuple[int, ...] = _SPANS
+    spans: tuple[int, ...] = SPANS
 
-    def look(self, now: Share, history: History) -> Finding:
-        """Alarming at `by` above the lowest, well below half of that."""
-        before = 1.0 if history.lowest is None else history.lowest
-        by = max(self.by, 4 * history.spread)
-        state = State.BETWEEN
-        if now.value < before + by / 2:
-            state = State.WELL
-        elif now.value > before + by and now.low(_SURE) > before + by / 2:
-            state = State.ALARMING
-        return Finding(state, now.value, before)
+    def rank(self, block: Share) -> float:
+        """The lowest, by the upper bound."""
+        return -block.high(_SURE)
+
+    def level(self, earlier: Share) -> float:
+        """As it surely was."""
+        return earlier.high(_SURE)
+
+    def is_alarming(self, now: Share, earlier: Share) -> bool:
+        """Higher by that much, and beyond doubt higher."""
+        before = self.level(earlier)
+        return now.value > before + self.by and chance_alike(now, earlier) < CHANCE
+
+    def is_well(self, now: Share, earlier: Share) -> bool:
+        """Below the half of the rise, and likely below all of it."""
+        before = self.level(earlier)
+        return now.value < before + self.by / 2 and now.high(_LIKELY) < before + self.by
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Over `above`, and beyond doubt over `surely_above`, whatever it was before."""
+    """Over `limit` beyond doubt, whatever it was before."""
 
-    above: float
-    surely_above: float
-    spans: tuple[int, ...] = _SPANS
+    limit: float
+    spans: tuple[int, ...] = SPANS
 
-    def look(self, now: Share, history: History) -> Finding:
-        """Well again below `surely_above`."""
-        state = State.BETWEEN
-        if now.value < self.surely_above:
-            state = State.WELL
-        elif now.value > self.above and now.low(_SURE) > self.surely_above:
-            state = State.ALARMING
-        return Finding(state, now.value)
+    def rank(self, block: Share) -> float:
+        """Nothing is compared."""
+        return 0.0
+
+    def level(self, earlier: Share) -> None:
+        """Only the present counts."""
+        return None
+
+    def is_alarming(self, now: Share, earlier: Share) -> bool:
+        """Beyond doubt over the limit."""
+        return chance_above(now, self.limit) < CHANCE
+
+    def is_well(self, now: Share, earlier: Share) -> bool:
+        """Likely below it."""
+        return now.high(_LIKELY) < self.limit

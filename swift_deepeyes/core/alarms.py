@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swift_deepeyes.core.alarm_rules import Fall, Finding, History, Level, Rise, Rule, State
+from swift_deepeyes.core.alarm_rules import SPANS, Fall, History, Level, Rise, Rule
 from swift_deepeyes.core.alarm_words import Signal, describe
 from swift_deepeyes.core.metrics import (
     CROP_SHARE,
@@ -24,16 +24,16 @@ from swift_deepeyes.core.share import Share
 from swift_deepeyes.core.tally import Tally
 
 # Wrong rewards from the first step on: one bad step is enough.
-_AT_ONCE = (1, 5)
+_AT_ONCE = (1, *SPANS)
 
 RULES: Mapping[Signal, Rule] = {
     Signal.TOOL_USE: Fall(from_at_least=0.04),
-    Signal.EQUAL_REWARDS: Level(above=0.9, surely_above=0.7, spans=(9,)),
+    Signal.EQUAL_REWARDS: Level(limit=0.8),
     Signal.FORMAT_ERRORS: Rise(by=0.25),
-    Signal.DEGENERATE_TEXT: Level(above=0.15, surely_above=0.08),
-    Signal.TRUNCATION: Level(above=0.25, surely_above=0.15),
-    Signal.JUDGE_STAND_INS: Level(above=0.05, surely_above=0.04, spans=_AT_ONCE),
-    Signal.JUDGE_FAILURES: Level(above=0.2, surely_above=0.15, spans=_AT_ONCE),
+    Signal.DEGENERATE_TEXT: Level(limit=0.1),
+    Signal.TRUNCATION: Level(limit=0.2),
+    Signal.JUDGE_STAND_INS: Level(limit=0.05, spans=_AT_ONCE),
+    Signal.JUDGE_FAILURES: Level(limit=0.2, spans=_AT_ONCE),
 }
 
 
@@ -71,28 +71,32 @@ class Watch:
 
     def __init__(self, rules: Mapping[Signal, Rule] = RULES) -> None:
         self._rules = rules
-        self._histories = {signal: History() for signal in rules}
+        self._histories = {signal: History(rule) for signal, rule in rules.items()}
         self.active: set[Signal] = set()
 
     def observe(self, step: int, shares: Mapping[Signal, Share]) -> list[Alarm]:
-        """Take one step in and return the new alarms. A share of nothing is no observation."""
-        alarms = []
-        for signal, share in shares.items():
-            if share.total > 0 and (found := self._find(signal, share)) is not None:
-                alarms.append(Alarm(signal, step, found.now, found.earlier))
-        return alarms
+        """Take one step in and return the new alarms. A share of nothing is no observation.
 
-    def _find(self, signal: Signal, share: Share) -> Finding | None:
-        """The finding that a new alarm is about."""
+        What a share's total counts must be independent: groups, not the rollouts in them.
+        """
+        seen = [signal for signal, share in shares.items() if share.total > 0]
+        for signal in seen:
+            self._histories[signal].add(shares[signal])
+        found = ((signal, self._find(signal)) for signal in seen)
+        return [Alarm(signal, step, *levels) for signal, levels in found if levels is not None]
+
+    def _find(self, signal: Signal) -> tuple[float, float | None] | None:
+        """What a new alarm is about: the level now, and the one before."""
         rule, history = self._rules[signal], self._histories[signal]
-        history.add(share)
-        spans = [now for steps in rule.spans if (now := history.last(steps)) is not None]
-        findings = [rule.look(now, history) for now in spans]
-        alarming = next((f for f in findings if f.state is State.ALARMING), None)
         if signal in self.active:
-            if alarming is None and all(finding.state is State.WELL for finding in findings):
+            recovery = list(history.recovery())
+            if recovery and all(rule.is_well(now, earlier) for now, earlier in recovery):
                 self.active.discard(signal)
+                history.begin()
             return None
-        if alarming is not None:
-            self.active.add(signal)
-        return alarming
+        for now, earlier in history.looks():
+            if rule.is_alarming(now, earlier):
+                self.active.add(signal)
+                history.begin()
+                return now.value, rule.level(earlier)
+        return None
