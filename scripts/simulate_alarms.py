@@ -23,18 +23,18 @@ from swift_deepeyes.core.share import Share
 SIZES = ((4, 8), (8, 8), (16, 8), (32, 8), (64, 16), (256, 16))
 """Prompts of a step, rollouts of a prompt."""
 
-CORRELATIONS = (0.1, 0.3, 0.5, 0.8)
+CORRELATIONS = (0.1, 0.4, 0.8)
 SHORT, LONG = 80, 400
 WELL_STEPS = 40  # before a change
 
 STATIONARY: dict[Signal, tuple[float, ...]] = {
-    Signal.TOOL_USE: (0.1, 0.15, 0.2, 0.5, 0.8),
-    Signal.FORMAT_ERRORS: (0.05, 0.2, 0.5),
-    Signal.DEGENERATE_TEXT: (0.01, 0.05),
-    Signal.TRUNCATION: (0.05, 0.1),
-    Signal.JUDGE_STAND_INS: (0.01, 0.03),
-    Signal.JUDGE_FAILURES: (0.05, 0.1),
-    Signal.EQUAL_REWARDS: (0.4, 0.7),
+    Signal.TOOL_USE: (0.1, 0.2),
+    Signal.FORMAT_ERRORS: (0.1, 0.5),
+    Signal.DEGENERATE_TEXT: (0.05,),
+    Signal.TRUNCATION: (0.1,),
+    Signal.JUDGE_STAND_INS: (0.03,),
+    Signal.JUDGE_FAILURES: (0.1,),
+    Signal.EQUAL_REWARDS: (0.7,),
 }
 
 CHANGES: tuple[tuple[Signal, float, float], ...] = (

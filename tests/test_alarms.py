@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
 from swift_deepeyes.core.alarm_words import Signal
-from swift_deepeyes.core.alarms import RULES, Alarm, Watch
-from swift_deepeyes.core.share import Share, pooled
+from swift_deepeyes.core.alarms import RULES, Alarm, Watch, watched
+from swift_deepeyes.core.metrics import (
+    CROP_SHARE,
+    FAILED_CALL_SHARE,
+    FORMAT_ERROR_SHARE,
+    STAND_IN_SHARE,
+    TRUNCATED_SHARE,
+)
+from swift_deepeyes.core.share import Share, chance_above, chance_alike, pooled
+from swift_deepeyes.core.tally import Tally, merged
 
 BATCHES = (16, 128, 4096)
 RUNS = 20
@@ -144,3 +154,94 @@ def test_shares_add_up_and_know_their_doubt() -> None:
     assert few.low(2) < many.low(2) < 0.5 < many.high(2) < few.high(2)
     # Wilson's interval for 5 of 10 at 1.96: 0.2366 to 0.7634.
     assert few.low(1.96) == pytest.approx(0.2366, abs=1e-4)
+
+
+SIZES = ((4, 8), (8, 8), (16, 8), (32, 8), (64, 16), (256, 16))
+
+
+def tally_of_step(
+    random: np.random.Generator, size: tuple[int, int], level: float, correlation: float
+) -> Tally:
+    """A step on two ranks: each prompt has a rate of its own, and its rollouts are alike."""
+    prompts, rollouts = size
+    spread = 1 / correlation - 1
+    rates = random.beta(level * spread, (1 - level) * spread, prompts)
+    hits = random.binomial(rollouts, rates)
+    ranks = Tally(), Tally()
+    for name in (CROP_SHARE, FORMAT_ERROR_SHARE, TRUNCATED_SHARE, STAND_IN_SHARE):
+        for number, of_group in enumerate(hits):
+            # The first rollouts are on one rank, the others on another.
+            here = min(of_group, rollouts // 2)
+            ranks[0].group(name, str(number), here, rollouts // 2)
+            ranks[1].group(name, str(number), of_group - here, rollouts - rollouts // 2)
+    return merged(ranks)
+
+
+def told_signals(steps: Iterable[Tally]) -> dict[str, int]:
+    """Each signal that a run is alarmed of, with its step."""
+    watch = Watch()
+    found = (watch.observe(n, watched(tally, Share())) for n, tally in enumerate(steps, start=1))
+    return {alarm.signal: alarm.step for alarms in found for alarm in alarms}
+
+
+@pytest.mark.parametrize("correlation", [0.1, 0.8])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_stationary_runs_of_alike_rollouts_are_silent(
+    size: tuple[int, int], correlation: float
+) -> None:
+    """50 of 60 such runs were false alarms at 4 prompts, when each rollout counted by itself."""
+    for level in (0.1, 0.2):
+        for seed in range(max(1, 32 // size[0])):  # more in scripts/simulate_alarms.py
+            random = np.random.default_rng([seed, *size])
+            steps = (
+                tally_of_step(random, size, level, correlation)
+                for _ in range(80 if size[0] < 64 else 40)
+            )
+            told = told_signals(steps)
+            # 10 and 20 % of verdicts by rules are an alarm, and rightly.
+            assert set(told) <= {Signal.JUDGE_STAND_INS}, (seed, level, told)
+
+
+@pytest.mark.parametrize("correlation", [0.1, 0.8])
+@pytest.mark.parametrize(("before", "after"), [(0.8, 0.05), (0.4, 0.03), (0.2, 0.02)], ids=str)
+def test_a_fall_is_told_within_ten_steps_at_sixteen_prompts(
+    before: float, after: float, correlation: float
+) -> None:
+    for seed in range(RUNS):
+        random = np.random.default_rng(seed)
+        levels = [before] * 40 + [after] * 10
+        steps = (tally_of_step(random, (16, 8), level, correlation) for level in levels)
+        assert 40 < told_signals(steps)[Signal.TOOL_USE] <= 50, f"seed {seed}"
+
+
+def test_calls_to_the_judge_that_fail_together_are_not_many_observations() -> None:
+    tally = Tally()
+    tally.mean(FAILED_CALL_SHARE, 300, 400)
+    assert watched(tally, Share())[Signal.JUDGE_FAILURES] == Share(), "of no prompt"
+    for number in range(4):
+        tally.group(STAND_IN_SHARE, str(number), 0, 8)
+    assert watched(tally, Share())[Signal.JUDGE_FAILURES] == Share(3, 4)
+
+
+@pytest.mark.parametrize("correlation", [0.05, 0.9])
+def test_the_chances_are_upper_bounds(correlation: float) -> None:
+    """Of all runs without a change, no more than that share looks so much like one."""
+    random = np.random.default_rng(0)
+    spread = 1 / correlation - 1
+    level, runs, prompts = 0.3, 20_000, 12
+    rates = random.beta(level * spread, (1 - level) * spread, (runs, 2, prompts))
+    means = random.binomial(8, rates).mean(axis=2) / 8
+    for limit in (0.2, 0.05, 0.01):
+        pairs = [(Share(a * prompts, prompts), Share(b * prompts, prompts)) for a, b in means]
+        above = sum(chance_above(one, level) < limit for one, _ in pairs)
+        apart = sum(chance_alike(one, other) < limit for one, other in pairs) / 2  # one way
+        assert above <= limit * runs and apart <= limit * runs
+    assert chance_above(Share(3, 4), 0.75) == 1.0 == chance_alike(Share(1, 2), Share(2, 4))
+    assert chance_above(Share(4, 4), 0.5) == pytest.approx(0.5**4)
+
+
+def test_what_happens_in_one_step_and_then_ceases_is_no_alarm() -> None:
+    for signal in (Signal.TOOL_USE, Signal.FORMAT_ERRORS, Signal.TRUNCATION):
+        run = Run(signal, 16, 0)
+        usual, odd = (0.6, 0.0) if signal is Signal.TOOL_USE else (0.05, 0.6)
+        assert run.go(([usual] * 20 + [odd]) * 5) == [], signal

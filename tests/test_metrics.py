@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from swift_deepeyes.core.crops import crop_areas
 from swift_deepeyes.core.logged import LoggedTrajectory
-from swift_deepeyes.core.metrics import crop_areas, judge_tally, tally_of
+from swift_deepeyes.core.metrics import CROP_SHARE, FORMAT_ERROR_SHARE, judge_tally, tally_of
 from swift_deepeyes.core.reading import FormatError
+from swift_deepeyes.core.share import Share
 from swift_deepeyes.core.tally import Tally, merged
 from swift_deepeyes.core.text_health import is_empty, is_repetitive
 from swift_deepeyes.core.trajectory import (
@@ -21,6 +23,12 @@ from swift_deepeyes.core.trajectory import (
     TurnRecord,
 )
 from swift_deepeyes.core.verdict import Decider, Outcome, Verdict
+from swift_deepeyes.evaluation.figures import _tool_use
+from swift_deepeyes.evaluation.names import ToolMode
+from swift_deepeyes.evaluation.question import Question
+from swift_deepeyes.evaluation.trial import Trial
+from swift_deepeyes.viewer.curves import counted_metrics
+from swift_deepeyes.viewer.document import Document
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -129,15 +137,19 @@ def test_format_errors_by_kind() -> None:
     assert found["format_errors/empty_answer"] == 0
 
 
+def areas_of(record: LoggedTrajectory) -> list[float]:
+    return crop_areas(record.trajectory, record.image_sizes)
+
+
 def test_the_area_of_crops_and_of_crops_of_crops() -> None:
     of_crop = call(image_index=1, source_box=(0, 0, 10, 10))
     rotated = call(source_box=None)
-    assert crop_areas(record((call(),), (of_crop,), ())) == [0.1, 0.01]
-    assert crop_areas(record((rotated, call(CallStatus.BAD_BOX)), ())) == []
-    assert crop_areas(record((call(),), image_sizes=())) == []
+    assert areas_of(record((call(),), (of_crop,), ())) == pytest.approx([0.1, 0.01])
+    assert areas_of(record((rotated, call(CallStatus.BAD_BOX)), ())) == []
+    assert areas_of(record((call(),), image_sizes=())) == []
     second = record((call(image_index=1),), image_sizes=((10, 10), (20, 50)))
     two = second.trajectory.model_copy(update={"source_images": 2})
-    assert crop_areas(second.model_copy(update={"trajectory": two})) == [1.0]
+    assert areas_of(second.model_copy(update={"trajectory": two})) == [1.0]
 
 
 def test_stand_ins_among_verdicts() -> None:
@@ -188,3 +200,70 @@ def test_repetition_is_told_from_language() -> None:
     assert is_repetitive("a" * 300) and is_repetitive("看" * 200)
     assert not is_repetitive("ab" * 20)
     assert is_empty([" ", "\n"]) and not is_empty(["<answer>A</answer>"])
+
+
+def test_groups_that_lie_on_two_ranks_count_once() -> None:
+    """Four rollouts of "a" on two ranks, one of "b"; a row without a tool is in no group."""
+    place = {"group": "a"}
+    first = tally_of([ZOOMED.model_copy(update=place), DIRECT.model_copy(update=place), NO_TOOL])
+    second = tally_of(
+        [
+            ZOOMED.model_copy(update=place),
+            ZOOMED.model_copy(update=place),
+            DIRECT.model_copy(update={"group": "b"}),
+        ]
+    )
+    together = merged([first, Tally(), second])
+    assert together.grouped(CROP_SHARE) == Share(0.75, 2)
+    assert together.share(CROP_SHARE) == Share(3, 5)
+    assert together.grouped(FORMAT_ERROR_SHARE) == Share(0, 3)
+    assert "deepeyes/text/degenerate" not in together.values()
+
+
+def test_what_is_no_number_is_not_counted() -> None:
+    nan = float("nan")
+    found = values(
+        DIRECT.model_copy(update={"total": nan, "format": -1.0}),
+        DIRECT.model_copy(update={"total": 0.8, "format": float("-inf")}),
+    )
+    assert (found["source/vstar/total"], found["source/vstar/format"]) == (0.8, -1.0)
+    loaded = LoggedTrajectory(**{**DIRECT.model_dump(), "accuracy": nan, "advantage": nan})
+    assert loaded.accuracy is None and loaded.advantage is None
+    tally = Tally()
+    for value in (nan, 2.0):
+        tally.high("high", value)
+        tally.low("low", value)
+        tally.total("total", value)
+    assert tally.values() == {"high": 2, "low": 2, "total": 2}
+
+
+def test_one_area_of_a_crop_of_a_crop_in_curves_report_and_viewer() -> None:
+    """A crop of 40 % x 50 %; of that crop, 10 % of the source; then one of the second source."""
+    size, second = (100, 100), (10, 20)
+    zoomed = record(
+        (call(source_box=(0, 0, 40, 50)),),
+        (call(image_index=2, source_box=(5, 5, 30, 45)),),
+        (call(image_index=1, source_box=(0, 0, 5, 4)),),
+        (),
+        image_sizes=(size, second, (40, 50), (25, 40), (5, 4)),
+    )
+    zoomed = zoomed.model_copy(
+        update={"trajectory": zoomed.trajectory.model_copy(update={"source_images": 2})}
+    )
+    areas = [0.2, 0.1, 0.1]
+    assert areas_of(zoomed) == pytest.approx(areas)
+    mean = pytest.approx(sum(areas) / 3)
+    assert values(zoomed)["crops/area"] == mean
+    question = Question(id="q", images=(Path("x"),), text="?", reference="red", category="c")
+    assert _tool_use([(Trial(question=question, tool=ToolMode.ON), zoomed)]).area_share == mean
+    (line,) = counted_metrics([zoomed])
+    assert line.values["deepeyes/crops/area"] == mean
+    document = Document({})
+    document.add_all([zoomed])
+    shown = [call for turn in document.details[0]["turns"] for call in turn["calls"]]
+    assert [call["source"] for call in shown] == [0, 0, 1]
+    drawn = [
+        (b[2] - b[0]) * (b[3] - b[1]) / (w * h)
+        for b, (w, h) in ((c["sourceBox"], zoomed.image_sizes[c["source"]]) for c in shown)
+    ]
+    assert drawn == pytest.approx(areas)

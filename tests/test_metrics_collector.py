@@ -286,3 +286,49 @@ def test_columns_of_any_shape_are_recorded(columns: dict[str, Any], own_process:
     assert trainer.end_step()["deepeyes/trajectories"] == 1
     collector().close()
     assert len(read_log(own_process).trajectories) == 1
+
+
+def test_an_evaluation_of_several_batches_is_counted_as_one() -> None:
+    """Batches of 4, 4 and 1 with 2, 2 and 1 right: 5 of 9, not the mean of 0.5, 0.5 and 1."""
+    trainer = Trainer()
+    trainer.model.training = False
+    batches = (["red", "red", "blue", "blue"], ["red", "red", "blue", "blue"], ["red"])
+    for _ in range(2):  # the next evaluation begins anew
+        for answers in batches:
+            trainer.score(answers)
+            trainer.callback.on_prediction_step(trainer.args, trainer.state, None)
+        logged = {name: sum(v) / len(v) for name, v in trainer._metrics["eval"].items()}
+        assert logged["deepeyes/accuracy/all"] == pytest.approx(5 / 9)
+        assert logged["deepeyes/source/vstar/accuracy"] == pytest.approx(5 / 9)
+        assert logged["deepeyes/trajectories"] == 9
+        trainer._metrics["eval"].clear()
+
+
+def test_steps_between_two_logs_count_together() -> None:
+    """`--logging_steps 2`: a source that is rare in one step does not weigh as much as in both."""
+    trainer = Trainer()
+    for answers in (["red"], ["blue"] * 3):
+        trainer.score(answers)
+        trainer.state.global_step += 1
+        trainer.callback.on_step_end(trainer.args, trainer.state, None)
+    assert trainer._metrics["train"]["deepeyes/accuracy/all"] == [0.25]
+    assert trainer._metrics["train"]["deepeyes/trajectories"] == [2.0], "of one step"
+    trainer._metrics["train"].clear()
+    trainer.score(["red"])
+    assert trainer.end_step()["deepeyes/accuracy/all"] == 1
+
+
+def test_dynamic_sampling_scores_more_batches_than_it_tells_shares() -> None:
+    trainer = Trainer()
+    seen = []
+    observe = trainer.callback._watch.observe
+    trainer.callback._watch.observe = lambda step, shares: (
+        seen.append(shares) or observe(step, shares)
+    )
+    for shares in ([1.0], [1.0, 0.0]):  # the list grows until the trainer logs
+        for _ in range(3):
+            trainer.score(["red"] * 8)
+        trainer._metrics["train"]["frac_reward_zero_std"] = shares
+        trainer.callback.on_step_end(trainer.args, trainer.state, None)
+    assert (seen[0]["equal_rewards"].hits, seen[0]["equal_rewards"].total) == (2, 2)
+    assert (seen[1]["equal_rewards"].hits, seen[1]["equal_rewards"].total) == (0, 2)

@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Protocol
 
 from swift_deepeyes.core.share import Share, chance_above, chance_alike
 
-CHANCE = 1e-6
-"""Of one look. A run of 400 steps looks about 5,000 times, but nearly always at the same steps."""
+CHANCE = 1e-5
+"""Of one look. The looks of a run overlap, and the bound is wide: `scripts/simulate_alarms.py`."""
 
-SPANS = (5, 9, 18, 36)
+SPANS = (5, 7, 10, 14, 20, 36)
 """How many of the last steps to look at together: with many prompts a few are enough."""
 
 RECOVERY_STEPS = 9
@@ -61,7 +62,7 @@ class History:
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self._sums = [Share()]  # of the first 0, 1, 2, … steps
-        self._best: dict[int, list[Share]] = defaultdict(list)
+        self._best: dict[int, list[tuple[float, Share]]] = defaultdict(list)
         self._begin = 0
 
     def __len__(self) -> int:
@@ -73,8 +74,8 @@ class History:
         for steps in BLOCKS:
             if len(self) >= steps:
                 block, best = self._last(steps), self._best[steps]
-                is_better = not best or self._rule.rank(block) > self._rule.rank(best[-1])
-                best.append(block if is_better else best[-1])
+                ranked = self._rule.rank(block), block
+                best.append(max(ranked, best[-1], key=itemgetter(0)) if best else ranked)
 
     def looks(self) -> Iterator[tuple[Share, Share]]:
         """The last steps, and what to compare them with: steps that were over before they began."""
@@ -100,7 +101,7 @@ class History:
 
     def _earlier(self, span: int) -> list[Share]:
         ends = {steps: len(self) - span - steps for steps in BLOCKS}
-        return [self._best[steps][end] for steps, end in ends.items() if end >= 0] or [Share()]
+        return [self._best[steps][end][1] for steps, end in ends.items() if end >= 0] or [Share()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class Fall:
 
     def is_alarming(self, now: Share, earlier: Share) -> bool:
         """Below a third, beyond doubt lower, and surely below the half."""
+        if now.value >= earlier.value / 3:  # most steps: nothing more to compute
+            return False
         before = self.level(earlier)
         return (
             before >= self.from_at_least

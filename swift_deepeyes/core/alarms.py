@@ -13,10 +13,9 @@ from swift_deepeyes.core.alarm_rules import SPANS, Fall, History, Level, Rise, R
 from swift_deepeyes.core.alarm_words import Signal, describe
 from swift_deepeyes.core.metrics import (
     CROP_SHARE,
-    EMPTY_SHARE,
+    DEGENERATE_SHARE,
     FAILED_CALL_SHARE,
     FORMAT_ERROR_SHARE,
-    REPETITIVE_SHARE,
     STAND_IN_SHARE,
     TRUNCATED_SHARE,
 )
@@ -39,16 +38,17 @@ RULES: Mapping[Signal, Rule] = {
 
 def watched(tally: Tally, equal_groups: Share) -> dict[Signal, Share]:
     """What to watch in a step. Only the trainer knows in which groups its rewards are equal."""
-    repetitive, empty = tally.share(REPETITIVE_SHARE), tally.share(EMPTY_SHARE)
+    stand_ins, calls = tally.grouped(STAND_IN_SHARE), tally.share(FAILED_CALL_SHARE)
+    # Calls fail together. They are no more observations than there are prompts they were for.
+    failures = Share(calls.value * stand_ins.total, stand_ins.total) if calls.total else Share()
     return {
-        Signal.TOOL_USE: tally.share(CROP_SHARE),
+        Signal.TOOL_USE: tally.grouped(CROP_SHARE),
         Signal.EQUAL_REWARDS: equal_groups,
-        Signal.FORMAT_ERRORS: tally.share(FORMAT_ERROR_SHARE),
-        # No trajectory is both.
-        Signal.DEGENERATE_TEXT: Share(repetitive.hits + empty.hits, repetitive.total),
-        Signal.TRUNCATION: tally.share(TRUNCATED_SHARE),
-        Signal.JUDGE_STAND_INS: tally.share(STAND_IN_SHARE),
-        Signal.JUDGE_FAILURES: tally.share(FAILED_CALL_SHARE),
+        Signal.FORMAT_ERRORS: tally.grouped(FORMAT_ERROR_SHARE),
+        Signal.DEGENERATE_TEXT: tally.grouped(DEGENERATE_SHARE),
+        Signal.TRUNCATION: tally.grouped(TRUNCATED_SHARE),
+        Signal.JUDGE_STAND_INS: stand_ins,
+        Signal.JUDGE_FAILURES: failures,
     }
 
 

@@ -10,7 +10,10 @@ Evaluation writes the same format, so one viewer shows both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+
+from pydantic import ConfigDict, field_validator
 
 from swift_deepeyes.core.trajectory import FrozenModel, Text, Trajectory
 from swift_deepeyes.core.verdict import Verdict
@@ -19,6 +22,9 @@ TRAJECTORIES_FOLDER = "trajectories"
 IMAGES_FOLDER = "images"
 METRICS_FILE = "metrics.jsonl"
 RUN_FILE = "run.json"
+
+LOG_FORMAT = 1
+"""The format of a line. It grows when a reader of the one before would misread a line."""
 
 
 class PromptMessage(FrozenModel):
@@ -35,9 +41,13 @@ class LoggedTrajectory(FrozenModel):
     in `images/`, sources first, then crops, in `<image>` order ("" where one could not be stored),
     and `image_sizes` their widths and heights in pixels, where known. `turn_tokens` is the length
     of each turn; empty: not known. `rewards` are the trainer's, by the metric's name.
-    `accuracy` is 1, 0 or None where nothing could judge it; `total` is the method's reward.
+    `accuracy` is 1, 0 or None where nothing could judge it; `total` is the method's reward. What is
+    no number (NaN, infinity) is None where a field may be None; elsewhere no figure counts it.
     """
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # ids of other programs
+
+    log_format: int = LOG_FORMAT
     id: str
     group: str
     step: int
@@ -62,6 +72,11 @@ class LoggedTrajectory(FrozenModel):
     format_errors: tuple[str, ...] = ()
     rewards: Mapping[str, float | None] = {}
     advantage: float | None = None
+
+    @field_validator("accuracy", "advantage")
+    @classmethod
+    def _number(cls, value: float | None) -> float | None:
+        return None if value is None or not math.isfinite(value) else value
 
 
 class MetricsLine(FrozenModel):

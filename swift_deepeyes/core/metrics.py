@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from swift_deepeyes.core.crops import crop_areas
 from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.core.reading import FormatError
 from swift_deepeyes.core.tally import Tally, merged
@@ -23,6 +24,7 @@ CROP_SHARE = PREFIX + "crops/share"
 FORMAT_ERROR_SHARE = PREFIX + "format_errors/share"
 REPETITIVE_SHARE = PREFIX + "text/repetitive"
 EMPTY_SHARE = PREFIX + "text/empty"
+DEGENERATE_SHARE = PREFIX + "text/degenerate"  # repetitive or empty; by group only
 TRUNCATED_SHARE = PREFIX + "text/truncated"
 STAND_IN_SHARE = PREFIX + "judge/stand_in_share"
 FAILED_CALL_SHARE = PREFIX + "judge/failed_call_share"
@@ -72,9 +74,10 @@ def _tally(record: LoggedTrajectory) -> Tally:
     if record.trajectory.toolbox is not None:
         _count_calls(tally, record.trajectory)
         _count_crops(tally, record)
+        tally.group(CROP_SHARE, record.group, record.trajectory.crops > 0)
         _count_outcome(tally, record)
     _count_turns(tally, record)
-    _count_text(tally, record.trajectory)
+    _count_text(tally, record)
     _count_scores(tally, record)
     _count_format_errors(tally, record)
     _count_source(tally, record)
@@ -100,7 +103,7 @@ def _count_crops(tally: Tally, record: LoggedTrajectory) -> None:
     crops = record.trajectory.crops
     tally.mean(CROP_SHARE, crops > 0)
     tally.mean(PREFIX + "crops/mean", crops)
-    for share in crop_areas(record):
+    for share in crop_areas(record.trajectory, record.image_sizes):
         tally.mean(PREFIX + "crops/area", share)
 
 
@@ -133,12 +136,15 @@ def _count_turns(tally: Tally, record: LoggedTrajectory) -> None:
         tally.mean(f"{PREFIX}{unit}/{turn}", length)
 
 
-def _count_text(tally: Tally, trajectory: Trajectory) -> None:
-    texts = [turn.text for turn in trajectory.turns]
-    tally.mean(REPETITIVE_SHARE, any(map(is_repetitive, texts)))
-    tally.mean(EMPTY_SHARE, is_empty(texts))
-    cut = (StopReason.LENGTH, StopReason.CONTEXT_FULL)
-    tally.mean(TRUNCATED_SHARE, trajectory.stop_reason in cut)
+def _count_text(tally: Tally, record: LoggedTrajectory) -> None:
+    texts = [turn.text for turn in record.trajectory.turns]
+    repetitive, empty = any(map(is_repetitive, texts)), is_empty(texts)
+    tally.mean(REPETITIVE_SHARE, repetitive)
+    tally.mean(EMPTY_SHARE, empty)
+    tally.group(DEGENERATE_SHARE, record.group, repetitive or empty)
+    is_cut = record.trajectory.stop_reason in (StopReason.LENGTH, StopReason.CONTEXT_FULL)
+    tally.mean(TRUNCATED_SHARE, is_cut)
+    tally.group(TRUNCATED_SHARE, record.group, is_cut)
 
 
 def _count_scores(tally: Tally, record: LoggedTrajectory) -> None:
@@ -146,11 +152,14 @@ def _count_scores(tally: Tally, record: LoggedTrajectory) -> None:
     if record.accuracy is not None:
         tally.mean(PREFIX + "accuracy/all", record.accuracy)
     if record.verdict is not None:
-        tally.mean(STAND_IN_SHARE, record.verdict.decided_by in _STAND_INS)
+        is_stand_in = record.verdict.decided_by in _STAND_INS
+        tally.mean(STAND_IN_SHARE, is_stand_in)
+        tally.group(STAND_IN_SHARE, record.group, is_stand_in)
 
 
 def _count_format_errors(tally: Tally, record: LoggedTrajectory) -> None:
     tally.mean(FORMAT_ERROR_SHARE, bool(record.format_errors))
+    tally.group(FORMAT_ERROR_SHARE, record.group, bool(record.format_errors))
     for error in FormatError:
         tally.mean(FORMAT_ERRORS + error, error in record.format_errors)
 
@@ -163,24 +172,6 @@ def _count_source(tally: Tally, record: LoggedTrajectory) -> None:
     tally.mean(name + "format", record.format)
     tally.mean(name + "tool", record.tool)
     tally.mean(name + "total", record.total)
-
-
-def crop_areas(record: LoggedTrajectory) -> list[float]:
-    """The area of each crop as a share of the source image that it shows, where both are known."""
-    trajectory = record.trajectory
-    sources = list(range(trajectory.source_images))  # image index -> source index
-    areas = []
-    for call in trajectory.calls:
-        if not _is_ok(call) or call.crop_size is None:
-            continue
-        index = call.image_index or 0
-        source = sources[index] if 0 <= index < len(sources) else 0
-        sources.append(source)
-        size = record.image_sizes[source] if source < len(record.image_sizes) else None
-        if call.source_box is not None and size is not None and min(size) > 0:
-            left, top, right, bottom = call.source_box
-            areas.append((right - left) * (bottom - top) / (size[0] * size[1]))
-    return areas
 
 
 def _is_ok(call: CallRecord) -> bool:

@@ -1,15 +1,19 @@
 """Numbers that add up over samples, ranks and steps, and become metrics only at the end.
 
 A mean of the ranks' means would be wrong wherever ranks hold different numbers of samples, or where
-a data source occurs on one rank only. So sums and counts travel, and are divided once.
+a data source occurs on one rank only. So sums and counts travel, and are divided once. A group may
+lie on two ranks, so what is counted by group travels by group.
+
+What is no number (NaN, infinity: a log may hold anything) is not counted at all.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from swift_deepeyes.core.share import Share
+from swift_deepeyes.core.share import Share, by_group
 
 
 @dataclass
@@ -20,22 +24,33 @@ class Tally:
     totals: dict[str, float] = field(default_factory=dict)
     highs: dict[str, float] = field(default_factory=dict)
     lows: dict[str, float] = field(default_factory=dict)
+    groups: dict[str, dict[str, Share]] = field(default_factory=dict)
 
     def mean(self, name: str, amount: float, count: float = 1.0) -> None:
         """Add to a mean, a share or a rate: `amount` over `count`, both summed first."""
-        self.means[name] = self.means.get(name, Share()) + Share(amount, count)
+        if math.isfinite(amount):
+            self.means[name] = self.means.get(name, Share()) + Share(amount, count)
+
+    def group(self, name: str, group: str, amount: float, count: float = 1.0) -> None:
+        """Add to the share of one group; no metric, but what alarms are told of (`grouped`)."""
+        if math.isfinite(amount):
+            of_name = self.groups.setdefault(name, {})
+            of_name[group] = of_name.get(group, Share()) + Share(amount, count)
 
     def total(self, name: str, amount: float) -> None:
         """Add to a sum."""
-        self.totals[name] = self.totals.get(name, 0.0) + amount
+        if math.isfinite(amount):
+            self.totals[name] = self.totals.get(name, 0.0) + amount
 
     def high(self, name: str, value: float) -> None:
         """Keep the largest."""
-        self.highs[name] = max(value, self.highs.get(name, value))
+        if math.isfinite(value):
+            self.highs[name] = max(value, self.highs.get(name, value))
 
     def low(self, name: str, value: float) -> None:
         """Keep the smallest."""
-        self.lows[name] = min(value, self.lows.get(name, value))
+        if math.isfinite(value):
+            self.lows[name] = min(value, self.lows.get(name, value))
 
     def add(self, other: Tally) -> None:
         """Take all of another tally in."""
@@ -47,6 +62,13 @@ class Tally:
             self.high(name, value)
         for name, value in other.lows.items():
             self.low(name, value)
+        for name, groups in other.groups.items():
+            for group, share in groups.items():
+                self.group(name, group, share.hits, share.total)
+
+    def grouped(self, name: str) -> Share:
+        """The mean of the groups' shares, as many observations as there are groups."""
+        return by_group(self.groups.get(name, {}).values())
 
     def share(self, name: str) -> Share:
         """What a mean is made of; empty where nothing was counted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from swift_deepeyes.core.crops import crop_areas
 from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.core.trajectory import CallStatus, FrozenModel
 from swift_deepeyes.evaluation.guessers import Guessers, guess
@@ -161,7 +162,7 @@ def _tool_use(pairs: Sequence[Pair]) -> ToolUse:
     calls = [list(record.calls) for record in records]
     outcomes = _counts(str(call.status) for some in calls for call in some)
     total = sum(outcomes.values())
-    areas = [area for _, line in pairs for area in _area_shares(line)]
+    areas = [a for _, line in pairs for a in crop_areas(line.trajectory, line.image_sizes)]
     count = max(1, len(records))
     return ToolUse(
         calls=total,
@@ -174,15 +175,6 @@ def _tool_use(pairs: Sequence[Pair]) -> ToolUse:
         accuracy_without_crop=_accuracy(pair for pair in pairs if not pair[1].trajectory.crops),
         area_share=sum(areas) / len(areas) if areas else None,
     )
-
-
-def _area_shares(line: LoggedTrajectory) -> Iterable[float]:
-    """Of each crop of the first image: its region's share of that image."""
-    size = line.image_sizes[0] if line.image_sizes else None
-    for call in line.trajectory.calls:
-        if size and call.source_box and call.image_index == 0:
-            left, top, right, bottom = call.source_box
-            yield (right - left) * (bottom - top) / (size[0] * size[1])
 
 
 def _counts(names: Iterable[str]) -> dict[str, int]:

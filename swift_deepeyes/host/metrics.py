@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from swift_deepeyes.host.records import EVAL, TRAIN, Batch
 logger = logging.getLogger(__name__)
 
 NAME = "deepeyes_metrics"
+_ACTIVE = PREFIX + "alarms/active"
 _EQUAL_GROUPS = "frac_reward_zero_std"  # ms-swift's own name
 _PRIVATE = {"judge_base_url", "judge_api_key", "log_dir"}
 _TOLD_SETTINGS = (
@@ -58,6 +59,8 @@ class DeepEyesMetrics(TrainerCallback):
         self._line: dict[str, float] = {}
         self._line_step = -1
         self._batches = 0
+        self._windows = {TRAIN: _Window(), EVAL: _Window()}
+        self._equal_seen = 0
         collector().locate = self._locate
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -85,7 +88,7 @@ class DeepEyesMetrics(TrainerCallback):
         collector().finish(self._tell)
         if collector().batches:
             tally = _over_ranks()
-            collector().guard(lambda: self._append(EVAL, self._named(tally)))
+            collector().guard(lambda: self._report_evaluation(tally))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Write what the trainer logs, ours and its own, as a line beside the trajectories."""
@@ -109,20 +112,26 @@ class DeepEyesMetrics(TrainerCallback):
         collector().write_run(_run_info(self.args, self.trainer))
 
     def _report(self, step: int, tally: Tally) -> None:
-        values = self._named(tally)
         new_batches, self._batches = collector().batches - self._batches, collector().batches
-        if values:
-            equal = self._equal_groups(tally, new_batches)
-            for alarm in self._watch.observe(step, watched(tally, equal)):
-                if self.trainer.state.is_world_process_zero:
-                    logger.warning("%s", alarm)
-            values[PREFIX + "alarms/active"] = float(len(self._watch.active))
-        self._append(TRAIN, values)
+        if not tally.totals:  # a step that trains on what an earlier one generated
+            return
+        is_new_log = self._show(TRAIN, tally)
+        equal = self._equal_groups(tally, new_batches, is_new_log)
+        for alarm in self._watch.observe(step, watched(tally, equal)):
+            if self.trainer.state.is_world_process_zero:
+                logger.warning("%s", alarm)
+        self.trainer._metrics[TRAIN][_ACTIVE] = [float(len(self._watch.active))]
+
+    def _report_evaluation(self, tally: Tally) -> None:
+        if tally.totals:
+            self._show(EVAL, tally)
 
     def _locate(self) -> Batch:
         trainer = self.trainer
         is_training = trainer.model.training
-        generations = trainer.num_generations if is_training else trainer.num_generations_eval
+        generations = trainer.num_generations
+        if not is_training:
+            generations = getattr(trainer, "num_generations_eval", generations)
         return Batch(
             run=self._run,
             number=collector().batches,
@@ -149,21 +158,56 @@ class DeepEyesMetrics(TrainerCallback):
         }
         return Told(rewards=rewards, advantages=kept[-total:][mine])
 
-    def _equal_groups(self, tally: Tally, batches: int) -> Share:
-        """In how many groups the rewards are equal: ms-swift's own share, of this step's groups."""
-        shares = self.trainer._metrics[TRAIN].get(_EQUAL_GROUPS, [])[-batches:]
-        groups = tally.totals.get(PREFIX + "trajectories", 0.0) / self.trainer.num_generations
-        return Share(sum(shares) / len(shares) * groups, groups) if shares else Share()
+    def _equal_groups(self, tally: Tally, batches: int, is_new_log: bool) -> Share:
+        """In how many groups the rewards are equal: ms-swift's own share, of this step's groups.
 
-    def _named(self, tally: Tally) -> dict[str, float]:
-        """The metrics, without what has not happened yet in this run."""
-        values = tally.values()
+        It tells one share for each batch that is trained on; dynamic sampling scores more of them.
+        """
+        told = self.trainer._metrics[TRAIN].get(_EQUAL_GROUPS, [])
+        seen, self._equal_seen = 0 if is_new_log else self._equal_seen, len(told)
+        shares = told[seen:][-batches:]
+        if not shares or not batches:
+            return Share()
+        scored = tally.totals.get(PREFIX + "trajectories", 0.0) / self.trainer.num_generations
+        groups = scored / batches * len(shares)
+        return Share(math.fsum(shares) / len(shares) * groups, groups)
+
+    def _show(self, mode: str, tally: Tally) -> bool:
+        """Bring a step, or a batch of evaluation, into the next log; True where it is its first.
+
+        The trainer logs the mean of what is appended for each step or batch. That would weigh
+        batches alike, whatever they hold; so all of them are counted together, and one value stays.
+        """
+        metrics = self.trainer._metrics[mode]
+        is_new_log = PREFIX + "trajectories" not in metrics  # the trainer has logged and cleared it
+        if is_new_log:
+            self._windows[mode] = _Window()
+        self._windows[mode].add(tally)
+        values = self._windows[mode].values(per_step=mode == TRAIN)
         self._curves.update(name for name, value in values.items() if worth_a_curve(name, value))
-        return {name: value for name, value in values.items() if name in self._curves}
-
-    def _append(self, mode: str, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            self.trainer._metrics[mode][name].append(value)
+            if name in self._curves:  # without what has not happened yet in this run
+                metrics[name] = [value]
+        return is_new_log
+
+
+class _Window:
+    """What was counted since the trainer's last log."""
+
+    def __init__(self) -> None:
+        self._tally = Tally()
+        self._steps = 0
+
+    def add(self, tally: Tally) -> None:
+        """One more step, or one more batch of evaluation."""
+        self._tally.add(replace(tally, groups={}))  # groups are told of each step
+        self._steps += bool(tally.totals)
+
+    def values(self, per_step: bool) -> dict[str, float]:
+        """The metrics; `per_step`: numbers of things are those of one step, not of all."""
+        steps = self._steps if per_step and self._steps else 1
+        totals = {name: total / steps for name, total in self._tally.totals.items()}
+        return replace(self._tally, totals=totals).values()
 
 
 def install_metrics() -> None:

@@ -7,26 +7,16 @@ with what was measured, they must give what was measured.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from swift_deepeyes.core.logged import (
-    METRICS_FILE,
-    TRAJECTORIES_FOLDER,
-    LoggedTrajectory,
-    MetricsLine,
-)
+from swift_deepeyes.core.log_reader import read_lines, read_metrics
+from swift_deepeyes.core.logged import METRICS_FILE, TRAJECTORIES_FOLDER, LoggedTrajectory
 from swift_deepeyes.core.metrics import PREFIX
 from swift_deepeyes.core.trajectory import FrozenModel
 from swift_deepeyes.planning.costs import judge_load, step_seconds
 from swift_deepeyes.planning.plan import Unit
 from swift_deepeyes.planning.setup import Lengths, Setup, image_tokens
-
-Line = TypeVar("Line", bound=BaseModel)
 
 
 class NothingMeasured(ValueError):
@@ -68,12 +58,17 @@ class Comparison(FrozenModel):
 def read_measured(folder: Path, setup: Setup) -> Measured:
     """The means of a log directory; images as `setup`'s model and its MAX_PIXELS see them."""
     values: dict[str, list[float]] = defaultdict(list)
-    lines = list(_read(MetricsLine, folder / METRICS_FILE))
+    file = folder / METRICS_FILE
+    lines = [
+        line
+        for line in (read_metrics(file).items if file.is_file() else [])
+        if PREFIX + "trajectories" in line.values
+    ]
     for line in lines:
         for name, value in line.values.items():
             values[name].append(value)
-    if not values.get(PREFIX + "trajectories"):
-        raise NothingMeasured(f"there is no training step in {folder / METRICS_FILE}")
+    if not lines:
+        raise NothingMeasured(f"there is no training step in {file}")
 
     def mean(name: str) -> float | None:
         return fmean(values[name]) if name in values else None
@@ -116,7 +111,9 @@ def _image_tokens(folder: Path, setup: Setup) -> tuple[list[int], list[int], int
     crops: list[int] = []
     trajectories = 0
     for path in sorted((folder / TRAJECTORIES_FOLDER).glob("*.jsonl")):
-        for logged in _read(LoggedTrajectory, path):
+        for logged in read_lines(path, LoggedTrajectory).items:
+            if logged.split != "train":
+                continue
             trajectories += 1
             for place, size in enumerate(logged.image_sizes):
                 if size is not None:
@@ -124,15 +121,3 @@ def _image_tokens(folder: Path, setup: Setup) -> tuple[list[int], list[int], int
                     pixels = min(size[0] * size[1], setup.lengths.max_pixels)
                     kind.append(image_tokens(pixels, setup.model.token_side))
     return sources, crops, trajectories
-
-
-def _read(cls: type[Line], path: Path) -> Iterator[Line]:
-    """The whole lines of a file; a run that still writes may have left half of one."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for text in file:
-            try:
-                yield cls.model_validate_json(text)
-            except ValidationError:
-                continue

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.core.logged import LoggedTrajectory
+from swift_deepeyes.core.logged import RUN_FILE, LoggedTrajectory
 from swift_deepeyes.viewer.curves import all_metrics, main_curves, stacks
 from swift_deepeyes.viewer.document import MAX_TEXT_CHARACTERS, Document, Json
 from swift_deepeyes.viewer.log_directory import LogDirectory, read_log
@@ -106,6 +106,14 @@ def _notes_on_log(log: LogDirectory) -> list[str]:
         notes.append(f"{_count(skipped.unreadable, 'unreadable line')} skipped")
     if skipped.repeated:
         notes.append(f"{_count(skipped.repeated, 'trajectory')} logged again; the last counts")
+    if skipped.values:
+        fields = ", ".join(f"{name} {count:,}" for name, count in skipped.values.most_common())
+        notes.append(f"values that cannot be read are left out, in lines: {fields}")
+    if skipped.newer:
+        lines = _count(skipped.newer, "line")
+        notes.append(f"{lines} of a later format: what this version does not know is not shown")
+    if log.run is None and (log.path / RUN_FILE).exists():
+        notes.append(f"{RUN_FILE} cannot be read")
     is_training = log.run is None or log.run.kind == "train"
     if is_training and not log.metrics:
         notes.append("no readable metrics file: the curves come from the trajectories")

@@ -7,6 +7,7 @@ same code that the training used. A curve says where its points come from.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -105,11 +106,16 @@ def counted_metrics(items: Sequence[LoggedTrajectory]) -> tuple[MetricsLine, ...
             step=step,
             values={
                 **tally_of(members).values(),
-                _REWARD.name: sum(item.total for item in members) / len(members),
+                **_reward(members),
             },
         )
         for step, members in by_step(items).items()
     )
+
+
+def _reward(items: Sequence[LoggedTrajectory]) -> dict[str, float]:
+    totals = [item.total for item in items if math.isfinite(item.total)]
+    return {_REWARD.name: math.fsum(totals) / len(totals)} if totals else {}
 
 
 def stacks(items: Sequence[LoggedTrajectory]) -> tuple[Stack, ...]:

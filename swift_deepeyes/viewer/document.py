@@ -11,15 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from swift_deepeyes.core.crops import CallImages, images_of_calls
 from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.core.trajectory import CallRecord, CallStatus, TurnRecord
-from swift_deepeyes.viewer.images_of_calls import CallImages, images_of_calls
 from swift_deepeyes.viewer.sample import group_key
 
 MAX_TEXT_CHARACTERS = 40_000
 """A longer turn is shown without its middle: one degenerate text must not make the page slow."""
 
 _PREVIEW_CHARACTERS = 160
+
+_MAX_SOURCES = 100
+"""Of one trajectory: a log may claim any number."""
 
 Json = dict[str, Any]
 
@@ -62,6 +65,7 @@ class Document:
             "turns": len(item.trajectory.turns),
             "calls": sum(1 for _ in item.trajectory.calls),
             "crops": item.trajectory.crops,
+            "hasTool": item.trajectory.toolbox is not None,
             "errors": sorted({str(call.status) for call in failed}),
             "failed": len(failed),
             "format": list(item.format_errors),
@@ -79,7 +83,7 @@ class Document:
             "prompt": [[message.role, self._shared(message.text)] for message in item.prompt],
             "images": [self.picture_numbers.get(name) for name in item.images],
             "sizes": item.image_sizes,
-            "sources": item.trajectory.source_images,
+            "sources": min(max(item.trajectory.source_images, 0), _MAX_SOURCES),
             "toolbox": item.trajectory.toolbox,
             "tokens": item.turn_tokens,
             "turns": [

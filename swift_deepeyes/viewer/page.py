@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
@@ -60,8 +61,22 @@ def render_page(head: Json, document: Document, pictures: Sequence[Picture]) -> 
 
 def embedded_json(value: object) -> str:
     """JSON that cannot end the script element it stands in, nor a line of JavaScript."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # a number that strict JSON lacks: the page shows a dash for null
+        text = json.dumps(_strict(value), ensure_ascii=False, separators=(",", ":"))
     return text.translate(_ESCAPES)
+
+
+def _strict(value: object) -> object:
+    """The value with null for NaN and the infinities."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _strict(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(part) for part in value]
+    return value
 
 
 def _blocks(document: Document) -> Iterable[tuple[str, object]]:

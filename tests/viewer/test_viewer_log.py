@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from log_maker import make_item, metrics_line, write_lines
 
-from swift_deepeyes.viewer.log_directory import LogError, Skipped, read_log
+from swift_deepeyes.core.log_reader import Skipped
+from swift_deepeyes.viewer.build import PageLimits, build_page
+from swift_deepeyes.viewer.curves import counted_metrics
+from swift_deepeyes.viewer.log_directory import LogError, read_log
 
 
 def test_reads_the_files_of_all_ranks(tmp_path: Path) -> None:
@@ -73,7 +79,7 @@ def test_metrics_are_finite_and_the_last_line_of_a_step_counts(tmp_path: Path) -
         (1, {"a": 3}),
         (2, {"a": 2}),
     ]
-    assert log.skipped == Skipped(half_written=1)
+    assert log.skipped == Skipped(half_written=1, values=Counter(values=1))
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", "..", ".", "", "a\\b", "a\0b"])
@@ -93,3 +99,85 @@ def test_nothing_to_show_is_told_with_what_was_looked_for(tmp_path: Path) -> Non
     file.write_text("{}\n{")
     with pytest.raises(LogError, match="None of the 2 lines"):
         read_log(tmp_path)
+
+
+def odd_lines() -> dict[str, bytes]:
+    """Lines of foreign logs: each what it is, under the name of what is odd about it."""
+    good = make_item(0).model_dump(mode="json")
+    turns = [{"text": "a", "calls": [{"name": "t", "arguments": {}, "status": "of_next_year"}]}]
+    changed: dict[str, dict[str, Any]] = {
+        "nan reward": {"total": float("nan"), "accuracy": float("nan")},
+        "infinite reward": {"total": float("inf"), "rewards": {"R": float("-inf")}},
+        "nan in a box": {"trajectory": {**good["trajectory"], "turns": [crop_turn(float("nan"))]}},
+        "wrong types": {"turn_tokens": "many", "verdict": 3, "total": "high", "prompt": [1, "x"]},
+        "huge whole numbers": {"turn_tokens": [10**400], "image_sizes": [[10**300, 10**300]]},
+        "a huge count": {"trajectory": {**good["trajectory"], "source_images": 10**9}},
+        "a number as id": {"index": 17, "group": 4},
+        "a status that is not known": {"trajectory": {**good["trajectory"], "turns": turns}},
+        "a stop that is not known": {"trajectory": {**good["trajectory"], "stop_reason": "bored"}},
+        "another format": {"log_format": 99, "steps": {"new": 1}},
+    }
+    return {
+        name: json.dumps({**good, "id": name, **changes}).encode()
+        for name, changes in changed.items()
+    }
+
+
+def crop_turn(side: float) -> dict[str, Any]:
+    box = [0, 0, side, 50]
+    call = {"name": "t", "arguments": {"bbox_2d": box}, "status": "ok", "image_index": 0}
+    return {"text": "", "calls": [call | {"box": box, "source_box": box, "crop_size": [9, 9]}]}
+
+
+@pytest.mark.parametrize("name", odd_lines())
+def test_a_line_of_a_foreign_log_is_shown_without_what_cannot_be_read(
+    tmp_path: Path, name: str
+) -> None:
+    file = write_lines(tmp_path, [make_item(0)])
+    with file.open("ab") as lines:
+        lines.write(odd_lines()[name] + b"\n")
+    log = read_log(tmp_path)
+    assert {item.id for item in log.trajectories} == {"item-0", name}
+    page = build_page(tmp_path, PageLimits())
+    assert page.trajectories == 2
+    for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', str(page.html)):
+        assert not re.search(r"\b(NaN|Infinity)\b", text)
+
+
+def test_what_was_left_out_is_told(tmp_path: Path) -> None:
+    file = write_lines(tmp_path, [make_item(0)])
+    with file.open("ab") as lines:
+        for line in odd_lines().values():
+            lines.write(line + b"\n")
+    (tmp_path / "run.json").write_text('{"kind": 3}')
+    (tmp_path / "metrics.jsonl").write_text(
+        '{"step": 1, "values": {"reward": NaN, "loss": null, "a": "x", "kl": 1e999, "b": 2}}\n'
+    )
+    notes = " ".join(build_page(tmp_path, PageLimits()).notes)
+    assert "values that cannot be read are left out" in notes
+    for field in ("turn_tokens 2", "verdict 1", "total 1", "image_sizes 1", "values 2"):
+        assert field in notes, field
+    assert "1 line of a later format" in notes and "run.json cannot be read" in notes
+    assert dict(read_log(tmp_path).metrics[0].values) == {"b": 2}
+
+
+def test_a_reward_that_is_no_number_is_unknown_and_in_no_mean(tmp_path: Path) -> None:
+    bad = {"total": float("nan"), "accuracy": float("nan")}
+    file = write_lines(tmp_path, [make_item(n, step=1) for n in (0, 1)])
+    for number, change in enumerate((bad, {"total": "x", "accuracy": None}), start=2):
+        value = {**make_item(number, step=1).model_dump(mode="json"), **change}
+        with file.open("a") as lines:
+            lines.write(json.dumps(value) + "\n")
+    log = read_log(tmp_path)
+    assert [item.accuracy for item in log.trajectories] == [1, 1, None, None]
+    (line,) = counted_metrics(log.trajectories)
+    assert line.values["reward"] == pytest.approx(0.8)
+    assert line.values["deepeyes/accuracy/all"] == 1
+    assert line.values["deepeyes/accuracy/unjudged"] == 0.5
+
+
+def test_a_folder_and_a_broken_link_among_the_files_do_not_matter(tmp_path: Path) -> None:
+    write_lines(tmp_path, [make_item(0)])
+    (tmp_path / "trajectories" / "old.jsonl").mkdir()
+    (tmp_path / "trajectories" / "gone.jsonl").symlink_to("nowhere")
+    assert len(read_log(tmp_path).trajectories) == 1

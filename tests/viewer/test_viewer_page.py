@@ -18,12 +18,12 @@ from rollouts import png
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli import app
+from swift_deepeyes.core.crops import CallImages, images_of_calls
 from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.core.metrics import CROP_SHARE
 from swift_deepeyes.core.trajectory import CallRecord, Trajectory, TurnRecord
 from swift_deepeyes.viewer.build import PageLimits, build_page
 from swift_deepeyes.viewer.curves import main_curves, stacks
-from swift_deepeyes.viewer.images_of_calls import CallImages, images_of_calls
 from swift_deepeyes.viewer.log_directory import read_log
 from swift_deepeyes.viewer.page import embedded_json
 from swift_deepeyes.viewer.sample import group_key, sample_groups

@@ -6,7 +6,7 @@ const distinct = (values) => [...new Set(values.filter((value) => value !== null
 const TOOL_USE = {
   "with a crop": (row) => row.crops > 0,
   "called, no crop": (row) => row.calls > 0 && row.crops === 0,
-  "never called": (row) => row.calls === 0,
+  "never called": (row) => row.hasTool && row.calls === 0,
   "with a failed call": (row) => row.failed > 0,
 };
 

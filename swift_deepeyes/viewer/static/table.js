@@ -89,6 +89,7 @@ function showSummary() {
   const shown = table.shown;
   const judged = shown.filter((row) => row.result !== "unjudged");
   const share = (count, of) => (of ? percent(count / of) : "–");
+  const withTool = shown.filter((row) => row.hasTool);
   const errors = new Map();
   for (const row of shown) for (const error of row.errors) errors.set(error, (errors.get(error) || 0) + 1);
   const frequent = [...errors].sort((a, b) => b[1] - a[1]).slice(0, 4);
@@ -96,8 +97,8 @@ function showSummary() {
   find("summary").replaceChildren(
     part(shown.length === rows.length ? "trajectories" : `of ${rows.length.toLocaleString("en")} trajectories`, shown.length.toLocaleString("en")),
     part("right", share(judged.filter((row) => row.result === "right").length, judged.length)),
-    part("with a crop", share(shown.filter((row) => row.crops > 0).length, shown.length)),
-    part("never called", share(shown.filter((row) => row.calls === 0).length, shown.length)),
+    part("with a crop", share(withTool.filter((row) => row.crops > 0).length, withTool.length)),
+    part("never called", share(withTool.filter((row) => row.calls === 0).length, withTool.length)),
     part("format errors", share(shown.filter((row) => row.format.length > 0).length, shown.length)),
     ...frequent.map(([error, count]) => part(words(error), count.toLocaleString("en"))),
   );
