@@ -18,7 +18,10 @@ ROOM_TO_ANSWER = 64
 
 
 class ContextMeter:
-    """Counts the tokens of one conversation. `limit` None: unknown, everything fits."""
+    """Counts the tokens of one conversation. `limit` None: unknown, everything fits.
+
+    `message_margin`: tokens of a message's frame, with what the template writes into it.
+    """
 
     def __init__(
         self,
@@ -26,8 +29,10 @@ class ContextMeter:
         count: Callable[[str], int],
         recipe: ViewRecipe,
         prompt_tokens: Callable[[], int],
+        message_margin: int = MESSAGE_MARGIN,
     ) -> None:
         self.limit = limit
+        self._margin = message_margin
         self._count = count
         self._recipe = recipe
         # Counted when first asked for: most rows never call a tool.
@@ -36,7 +41,7 @@ class ContextMeter:
 
     def spend(self, tokens: int) -> None:
         """A response of this many tokens was generated."""
-        self._used += tokens + MESSAGE_MARGIN
+        self._used += tokens + self._margin
 
     def admit(self, text: str, images: Iterable[Size]) -> bool:
         """Count a message with these images in, if it fits and leaves room to answer."""
@@ -45,7 +50,7 @@ class ContextMeter:
         if self._prompt_tokens is not None:
             self._used += self._prompt_tokens()
             self._prompt_tokens = None
-        cost = self._count(text) + MESSAGE_MARGIN + sum(map(self._recipe.tokens, images))
+        cost = self._count(text) + self._margin + sum(map(self._recipe.tokens, images))
         if self._used + cost + ROOM_TO_ANSWER > self.limit:
             return False
         self._used += cost

@@ -41,6 +41,11 @@ class ViewRecipe:
     fetch_options: Mapping[str, Any] = field(default_factory=dict)
     resizes: bool = True
 
+    def __post_init__(self) -> None:
+        # What is None is absent: Arrow fills in the options that other rows of a file have.
+        given = {name: value for name, value in self.fetch_options.items() if value is not None}
+        object.__setattr__(self, "fetch_options", given)
+
     @property
     def factor(self) -> int:
         """Side of one image token in pixels of the view (patches are merged two by two)."""

@@ -133,7 +133,8 @@ class TrajectoryLog:
             except Exception as error:
                 self._has_failed = True
                 logger.error(
-                    "Trajectories are no longer logged to %s (training goes on): %s: %s",
+                    "Trajectories are no longer logged to %s, which is DEEPEYES_LOG_DIR "
+                    "(training goes on): %s: %s",
                     self._folder,
                     type(error).__name__,
                     error,

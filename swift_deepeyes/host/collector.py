@@ -12,8 +12,9 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
+from pathlib import Path
 
 from swift_deepeyes.core.logged import LoggedTrajectory, MetricsLine, RunInfo
 from swift_deepeyes.core.metrics import judge_tally, tally_of
@@ -165,15 +166,29 @@ class Collector:
         if self._log is not None:
             self._log.write(batch.staged, records)
 
+    @cached_property
+    def _log_folder(self) -> Path | None:
+        chosen = self._settings.log_dir
+        try:
+            return None if chosen is None else chosen.expanduser()
+        except RuntimeError as error:  # `~` of a user who has no home here
+            logger.error(
+                "Trajectories are not logged (training goes on): DEEPEYES_LOG_DIR=%s: %s. "
+                "The fix: an absolute path",
+                chosen,
+                error,
+            )
+            return None
+
     def _open_log(self) -> TrajectoryLog | None:
-        if self._log is None and self._settings.log_dir is not None:
+        if self._log is None and (folder := self._log_folder) is not None:
             quota = Quota(
                 rank=_number("RANK", 0),
                 ranks=_number("WORLD_SIZE", 1),
                 limit_bytes=int(self._settings.log_max_gb * _GIGABYTE),
                 prunes=_number("LOCAL_RANK", 0) == 0,
             )
-            self._log = TrajectoryLog(self._settings.log_dir.expanduser(), quota)
+            self._log = TrajectoryLog(folder, quota)
             atexit.register(self.close)
         return self._log
 

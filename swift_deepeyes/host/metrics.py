@@ -94,22 +94,25 @@ class DeepEyesMetrics(TrainerCallback):
         """Write what the trainer logs, ours and its own, as a line beside the trajectories."""
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
-        if state.global_step != self._line_step:
-            self._line, self._line_step = {}, state.global_step
+        collector().guard(lambda: self._write_line(state.global_step, logs))
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Wait for the disk."""
+        collector().guard(collector().close)
+
+    def _write_run(self) -> None:
+        collector().write_run(_run_info(self.args, self.trainer))
+
+    def _write_line(self, step: int, logs: Mapping[str, Any]) -> None:
+        if step != self._line_step:
+            self._line, self._line_step = {}, step
         # An evaluation is logged at the step of the training before it; readers keep one line.
         self._line |= {
             name: float(value)
             for name, value in logs.items()
             if isinstance(value, int | float) and math.isfinite(value)
         }
-        collector().write_metrics(state.global_step, self._line)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Wait for the disk."""
-        collector().close()
-
-    def _write_run(self) -> None:
-        collector().write_run(_run_info(self.args, self.trainer))
+        collector().write_metrics(step, self._line)
 
     def _report(self, step: int, tally: Tally) -> None:
         new_batches, self._batches = collector().batches - self._batches, collector().batches

@@ -14,8 +14,10 @@ there, not by a version number, so that a backport counts as what it can do:
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,24 +52,28 @@ if HAS_NEW_NAMES:
     from swift.infer_engine.protocol import RolloutOutput
     from swift.rewards import AsyncORM, orms
     from swift.rollout import MultiTurnScheduler, multi_turns
+    from swift.template import StdTemplateInputs, Template
     from swift.template.vision_utils import load_image
 else:
     import swift.llm.dataset.register as dataset_register
+    from swift.llm import Template
     from swift.llm.dataset import AutoPreprocessor, DatasetMeta, MessagesPreprocessor
     from swift.llm.infer.protocol import RolloutOutput
+    from swift.llm.template.template_inputs import StdTemplateInputs
     from swift.llm.template.vision_utils import load_image
     from swift.plugin import AsyncORM, MultiTurnScheduler, multi_turns, orms
 
     callbacks_map = {}  # there is no `--callbacks`
 
 __all__ = [
-    "AsyncORM", "AutoPreprocessor", "DatasetMeta", "MessagesPreprocessor", "Scheduler",
-    "add_callback", "dataset_register", "equip", "load_image", "load_template", "multi_turns",
-    "orms",
+    "AsyncORM", "AutoPreprocessor", "DatasetMeta", "MessagesPreprocessor", "RenderedPrompt",
+    "Scheduler", "add_callback", "dataset_register", "equip", "load_image", "load_template",
+    "mend_encoding", "multi_turns", "orms", "render_prompt",
 ]  # fmt: skip
 
 CALLS_HOOKS = hasattr(MultiTurnScheduler, "on_turn_end")
 REPORTS_TOKEN_IDS = hasattr(MultiTurnScheduler, "get_response_token_data")
+LIFTS_PROMPT_LIMIT = hasattr(Template, "_encode_truncated")
 
 
 class Scheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift has no types
@@ -154,6 +160,86 @@ def _add_when_made(callback_type: type[Any]) -> None:
 def _is_missing(callback_type: type[Any], trainer: Any, callbacks: Sequence[Any]) -> bool:
     is_grpo = hasattr(trainer, "_prepare_rewards")
     return is_grpo and not any(isinstance(one, callback_type) for one in callbacks)
+
+
+def mend_encoding(
+    is_continued: Callable[[Sequence[Mapping[str, Any]]], bool],
+    check_prompt: Callable[[int, int], None],
+) -> None:
+    """Mend three things of ms-swift's encoding, for engines and trainer. Idempotent.
+
+    `--max_length` bounds prompts only, as the trainer means it: an engine's template is a copy of
+    the trainer's, `max_length` included, and would check every turn's whole conversation against
+    it; `delete` ends the run there, `left` cuts the system prompt and the question. The trainer
+    itself encodes finished conversations without any limit.
+
+    With `--truncation_strategy delete` the trainer replaces prompts that it cannot encode: also
+    those, then, for which `check_prompt` (images, tokens) raises, since no engine takes them.
+
+    An option of a row that is None is absent: Arrow fills in what other rows of a file have, and
+    qwen-vl-utils computes with a `resized_height` of None.
+    """
+    if not LIFTS_PROMPT_LIMIT or hasattr(Template._encode_truncated, "__wrapped__"):
+        return
+    original = Template._encode_truncated
+
+    @functools.wraps(original)
+    def encode_truncated(self: Any, inputs: Any) -> Any:
+        options = getattr(inputs, "chat_template_kwargs", None)
+        if isinstance(options, Mapping):
+            inputs.chat_template_kwargs = {k: v for k, v in options.items() if v is not None}
+        is_prompt = inputs.messages[-1]["role"] != "assistant"
+        if self.mode == "vllm" and is_continued(inputs.messages):
+            # A copy: other threads encode prompts with this one.
+            self = copy.copy(self)
+            self.max_length = None
+        encoded = original(self, inputs)
+        if is_prompt and _is_deleting(self):
+            check_prompt(len(inputs.images), encoded["length"])
+        return encoded
+
+    Template._encode_truncated = encode_truncated
+
+
+def _is_deleting(template: Any) -> bool:
+    """Whether the trainer looks for prompts to replace; for its own batches it has no limit."""
+    is_checked = template.mode == "train" and template.max_length is not None
+    return is_checked and template.truncation_strategy == "raise"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """A prompt as the model reads it: texts and token ids in order, `<image>` tags as they are.
+
+    `response_prefix` is what the template writes at the beginning of each of the model's turns.
+    """
+
+    pieces: tuple[str | list[int], ...]
+    response_prefix: str
+
+
+def render_prompt(
+    template: Any,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Any,
+    options: Mapping[str, Any],
+) -> RenderedPrompt:
+    """What an engine's template makes of a prompt: its system prompt, its tools, its frames.
+
+    Opens no image and tokenizes nothing. Raises whatever the template raises for such a prompt;
+    the engine, which renders it too, has raised before.
+    """
+    template = copy.copy(template)
+    template.mode = "vllm"  # a prompt, not a training sample
+    row = {"messages": messages, "tools": tools, "chat_template_kwargs": options}
+    inputs = StdTemplateInputs.from_dict(copy.deepcopy(row))
+    if hasattr(template, "_preprocess_tools"):
+        template._preprocess_tools(inputs)
+    template._swift_prepare_inputs(inputs)
+    encode = template._swift_encode if template.template_backend == "swift" else None
+    pieces, _, _ = (encode or template._jinja_encode)(inputs)
+    prefix = template._get_response_prefix(inputs) or ""
+    return RenderedPrompt(tuple(pieces), prefix)
 
 
 def load_template(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from swift_deepeyes.core.boxes import Frame
 from swift_deepeyes.core.pixels import ViewRecipe
 from swift_deepeyes.core.settings import BoxFormat
 from swift_deepeyes.host.ms_swift import load_template
+from swift_deepeyes.host.request import row_options
 
 # `version` of swift/template/templates/qwen.py and the patch size that `replace_tag` hands to
 # `fetch_image` there. The Omni templates use a fork of it with the same sizes.
@@ -17,21 +19,31 @@ _DEFAULT_PATCH = {"v2": 14, "v2_5": 14, "omni_v2_5": 14}
 _PATCH_FROM_PROCESSOR = frozenset({"v3", "omni_v3"})
 
 
-def view_recipe(template: Any, chat_template_kwargs: Mapping[str, Any] | None) -> ViewRecipe:
+# What `fetch_image` reads of a row's `chat_template_kwargs`; ms-swift hands over all of them.
+_FETCH_OPTIONS = ("min_pixels", "max_pixels", "resized_height", "resized_width")
+
+
+def view_recipe(template: Any, chat_template_kwargs: object) -> ViewRecipe:
     """The recipe by which `template` shows images to its model.
 
-    `chat_template_kwargs` are the row's: ms-swift hands all of them to `fetch_image`, which reads
-    `min_pixels`, `max_pixels`, `resized_height` and `resized_width`.
+    `chat_template_kwargs` are the row's, as they came: what is no positive number is left out.
     """
     version = getattr(template, "version", None)
     rescale = getattr(template, "max_pixels", None)
-    options = {} if chat_template_kwargs is None else dict(chat_template_kwargs)
+    given = row_options(chat_template_kwargs)
+    options = {name: given[name] for name in _FETCH_OPTIONS if _is_positive(given.get(name))}
     if version in _DEFAULT_PATCH:
         return ViewRecipe(_DEFAULT_PATCH[version], rescale, options)
     if version in _PATCH_FROM_PROCESSOR:
         patch_size = int(template.processor.image_processor.patch_size)
         return ViewRecipe(patch_size, rescale, options)
     return ViewRecipe(rescale_pixels=rescale, resizes=False)
+
+
+def _is_positive(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value > 0
 
 
 def box_frame(template: Any, box_format: BoxFormat) -> Frame:

@@ -6,10 +6,14 @@ in spawned data-loader workers. So it is cheap and offline, and needs nothing of
 
 from __future__ import annotations
 
+import functools
+
 from swift_deepeyes.core.settings import settings
 from swift_deepeyes.host.data import install_row_preprocessor
+from swift_deepeyes.host.limits import check_prompt
 from swift_deepeyes.host.metrics import install_metrics
-from swift_deepeyes.host.ms_swift import multi_turns, orms
+from swift_deepeyes.host.ms_swift import mend_encoding, multi_turns, orms
+from swift_deepeyes.host.request import is_continued
 from swift_deepeyes.host.rewards import (
     DeepEyesAccuracy,
     DeepEyesFormat,
@@ -27,6 +31,7 @@ def register_all() -> None:
     """
     settings()
     load_entry_points()
+    mend_encoding(is_continued, functools.partial(check_prompt, None))
     multi_turns["deepeyes_scheduler"] = DeepEyesScheduler
     orms["deepeyes_reward"] = DeepEyesReward
     orms["deepeyes_accuracy"] = DeepEyesAccuracy

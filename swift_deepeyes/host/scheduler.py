@@ -8,8 +8,8 @@ the rollout server, `run_multi_turn` in colocate mode) call the hooks in this or
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,13 +24,22 @@ from swift_deepeyes.core.pixels import CropLimits
 from swift_deepeyes.core.prompt import turn_instruction
 from swift_deepeyes.core.settings import settings
 from swift_deepeyes.core.tool import Scene
-from swift_deepeyes.core.trajectory import RECORD_KEY
-from swift_deepeyes.host.limits import context_limit
+from swift_deepeyes.core.trajectory import RECORD_KEY, StopReason
+from swift_deepeyes.host.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
 from swift_deepeyes.host.media_tokens import MediaTokens
 from swift_deepeyes.host.ms_swift import REPORTS_TOKEN_IDS, Scheduler, load_image
 from swift_deepeyes.host.recipe import box_frame, view_recipe
+from swift_deepeyes.host.request import (
+    Prompt,
+    has_parts,
+    read_prompt,
+    row_options,
+    without_parts,
+)
 from swift_deepeyes.host.tokens import TokenCounter
 from swift_deepeyes.tools import toolbox_of_row
+
+logger = logging.getLogger(__name__)
 
 # Decoding, resizing and PNG compression release the GIL; more threads than cores only cost memory.
 _WORKERS = min(8, os.cpu_count() or 1)
@@ -38,9 +47,10 @@ _WORKERS = min(8, os.cpu_count() or 1)
 
 @dataclass(slots=True)
 class _Running:
-    """A trajectory under way: its engine and what `step` has to append."""
+    """A trajectory under way: its prompt, its engine, and what `step` has to append."""
 
-    episode: Episode
+    prompt: Prompt
+    episode: Episode | None = None
     observation: Observation | None = None
 
 
@@ -55,6 +65,7 @@ class DeepEyesScheduler(Scheduler):
         super().__init__(*args, **kwargs)
         self._settings = settings()
         self._running: dict[Any, _Running] = {}
+        self._has_told = False
         self._pictures = PictureCache(int(self._settings.picture_cache_gb * 2**30))
         self._count_tokens = TokenCounter(self.tokenizer)
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deepeyes")
@@ -78,7 +89,7 @@ class DeepEyesScheduler(Scheduler):
             # abandoned when its batch failed.
             self._running.clear()
         for request in requests:
-            self._running[_key(request)] = _Running(self._begin(request))
+            self._start(request)
 
     async def on_turn_end(
         self, infer_request: Any, response_choice: Any, current_turn: int
@@ -86,15 +97,15 @@ class DeepEyesScheduler(Scheduler):
         """Advance the episode by the turn that the model just wrote."""
         running = self._running.get(_key(infer_request))
         if running is None:  # a driver without `on_trajectory_start`
-            running = self._running[_key(infer_request)] = _Running(self._begin(infer_request))
-        running.observation = await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._advance, running.episode, infer_request, response_choice
+            running = self._start(infer_request)
+        episode = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._advance, running, response_choice
         )
         if not REPORTS_TOKEN_IDS:
             self._clean_text(infer_request, response_choice)
-        infos: dict[str, Any] = {RECORD_KEY: running.episode.record.model_dump(mode="json")}
-        if running.episode.record.crops:
-            infos["images"] = running.episode.images
+        infos: dict[str, Any] = {RECORD_KEY: episode.record.model_dump(mode="json")}
+        if episode.record.crops:
+            infos["images"] = episode.images
         done = running.observation is None
         if done:
             self._running.pop(_key(infer_request), None)
@@ -110,43 +121,53 @@ class DeepEyesScheduler(Scheduler):
 
     def step(self, infer_request: Any, response_choice: Any, current_turn: int) -> dict[str, Any]:
         """Append the observation that `on_turn_end` prepared."""
-        observation = self._running[_key(infer_request)].observation
-        assert observation is not None
+        running = self._running[_key(infer_request)]
+        episode, observation = running.episode, running.observation
+        assert episode is not None and observation is not None
+        # Images come in one list or in the messages, not in both.
+        if has_parts(infer_request.messages):
+            infer_request.messages, _ = without_parts(infer_request.messages)
         # Role `user`: with role `tool` the Qwen2.5-VL template doubles <|im_end|> and trains on it.
         infer_request.messages.append({"role": "user", "content": observation.text})
-        infer_request.images = [*(infer_request.images or []), *observation.images]
+        infer_request.images = episode.images
         return {"infer_request": infer_request}
 
     def _clean_text(self, infer_request: Any, response_choice: Any) -> None:
         """What `get_response_token_data` does, for an ms-swift that encodes the text itself."""
         message = infer_request.messages[-1]
-        message["content"] = self._media_tokens.neutralise_text(_text(message))
+        message["content"] = self._media_tokens.neutralise_text(str(message["content"]))
         if ids := response_choice.token_ids:
             response_choice.token_ids, _ = self._media_tokens.neutralise(ids, [1] * len(ids))
 
-    def _advance(
-        self, episode: Episode, infer_request: Any, response_choice: Any
-    ) -> Observation | None:
+    def _start(self, request: Any) -> _Running:
+        """Note what the row says. Raises `PromptTooLarge` if no engine takes its prompt."""
+        prompt = read_prompt(request)
+        check_prompt(self.infer_engine, len(prompt.images))
+        if hasattr(request, "chat_template_kwargs"):
+            request.chat_template_kwargs = row_options(request.chat_template_kwargs)
+        running = self._running[_key(request)] = _Running(prompt)
+        return running
+
+    def _advance(self, running: _Running, response_choice: Any) -> Episode:
         """One step of the engine; runs in a thread."""
+        episode = running.episode = running.episode or self._begin(running.prompt)
         text = response_choice.message.content
         text = text if isinstance(text, str) else ""
         ids = response_choice.token_ids
         tokens = len(ids) if ids else self._count_tokens(text)
-        return episode.advance(
+        running.observation = episode.advance(
             text, tokens=tokens, truncated=response_choice.finish_reason == "length"
         )
+        if episode.stop_reason is StopReason.CONTEXT_FULL:
+            self._tell_of_prompt_limit()
+        return episode
 
-    def _begin(self, request: Any) -> Episode:
-        """Set an episode up from a request. Opens no image."""
-        template = self.template
-        row: Mapping[str, Any] = request.data_dict or {}
-        messages = [m for m in request.messages if m.get("role") != "assistant"]
-        prompt = "\n".join(_text(message) for message in messages)
-        chosen = self._settings
-        # Before 4.3 a row cannot have options of its own.
-        recipe = view_recipe(template, getattr(request, "chat_template_kwargs", None))
+    def _begin(self, prompt: Prompt) -> Episode:
+        """Set an episode up from a row's prompt. Opens no image."""
+        template, chosen = self.template, self._settings
+        recipe = view_recipe(template, prompt.options)
         gallery = Gallery(
-            request.images or [],
+            prompt.images,
             load=load_image,
             recipe=recipe,
             cache=self._pictures,
@@ -158,36 +179,48 @@ class DeepEyesScheduler(Scheduler):
             ),
         )
         rules = BoxRules(min_side=chosen.min_crop_side, small_boxes=chosen.small_boxes)
-        first_user = next((_text(m) for m in messages if m.get("role") == "user"), "")
+        images = image_limit(chosen, self.infer_engine)
         return Episode(
             scene=Scene(gallery, box_frame(template, chosen.bbox_format), rules),
-            toolbox=toolbox_of_row(row.get("env_name"), prompt),
-            instruction=turn_instruction(first_user),
-            limits=Limits(self.max_turns, chosen.max_calls_per_turn, chosen.max_images),
-            meter=ContextMeter(
-                context_limit(chosen, self.infer_engine, template),
-                self._count_tokens,
-                recipe,
-                lambda: (
-                    self._count_tokens(prompt)
-                    + MESSAGE_MARGIN * (len(messages) + 2)
-                    + gallery.source_tokens()
-                ),
+            toolbox=toolbox_of_row(prompt.env_name, prompt.announcement(template)),
+            instruction=turn_instruction(prompt.question),
+            limits=Limits(self.max_turns, chosen.max_calls_per_turn, images),
+            meter=self._meter(prompt, gallery),
+        )
+
+    def _meter(self, prompt: Prompt, gallery: Gallery) -> ContextMeter:
+        """The meter of a conversation that begins with this prompt."""
+        limit = context_limit(self._settings, self.infer_engine, self.template)
+        rendered = prompt.render(self.template)
+        return ContextMeter(
+            None if limit is None else limit.tokens,
+            self._count_tokens,
+            gallery.recipe,
+            lambda: (
+                sum(map(self._count_piece, rendered.pieces))
+                + MESSAGE_MARGIN
+                + gallery.source_tokens()
             ),
+            MESSAGE_MARGIN + self._count_tokens(rendered.response_prefix),
+        )
+
+    def _count_piece(self, piece: str | list[int]) -> int:
+        return self._count_tokens(piece) if isinstance(piece, str) else len(piece)
+
+    def _tell_of_prompt_limit(self) -> None:
+        """Where a limit of prompts ends conversations, say so, once."""
+        limit = context_limit(self._settings, self.infer_engine, self.template)
+        if limit is None or limit.source != PROMPT_FLAG or self._has_told:
+            return
+        self._has_told = True
+        logger.warning(
+            "Trajectories end (context_full) at %d tokens, which is %s. It bounds the whole "
+            "conversation in this mode, not only the prompt: set it to the context of the engine.",
+            limit.tokens,
+            PROMPT_FLAG,
         )
 
 
 def _key(request: Any) -> Any:
     """What identifies a trajectory: ms-swift's uuid, or the request object where it has none."""
     return request.uuid or id(request)
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    """The text of a message; content may be a string or a list of parts."""
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = (part.get("text") for part in content if isinstance(part, dict))
-        return "\n".join(part for part in parts if isinstance(part, str))
-    return ""

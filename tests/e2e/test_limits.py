@@ -1,0 +1,107 @@
+"""Limits of the host that a conversation meets in its later turns: none of them ends a run.
+
+`--max_length` is a little above the longest prompt, so every second turn is beyond it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from toy import Toy, logged, training_steps, with_values
+
+from swift_deepeyes.core.logged import LoggedTrajectory
+from swift_deepeyes.core.trajectory import CallStatus, StopReason
+from swift_deepeyes.demo import commands
+from swift_deepeyes.demo.processes import SwiftProcess
+from swift_deepeyes.host.ms_swift import load_template
+
+pytestmark = pytest.mark.e2e
+PLUGINS = Path(__file__).parent / "plugins"
+
+
+@dataclass(frozen=True)
+class Run:
+    log: str
+    rewards: list[dict[str, Any]]
+    trajectories: list[LoggedTrajectory]
+    prompts: list[dict[str, Any]]  # of every turn, as vLLM got them
+    trained: list[int]  # tokens of each trajectory in the trainer's batch
+
+    @property
+    def stops(self) -> Counter[StopReason | None]:
+        return Counter(one.trajectory.stop_reason for one in self.trajectories)
+
+
+def train(toy: Toy, folder: Path, **values: str) -> Run:
+    """One step with 16 trajectories."""
+    arguments = toy.grpo(folder / "grpo", max_steps="1", callbacks="count_tokens", **values)
+    at = arguments.index(str(commands.TOY_PLUGIN)) + 1
+    arguments[at:at] = [str(PLUGINS / name) for name in ("count_tokens.py", "watch_prompts.py")]
+    environment = {
+        "DEEPEYES_JUDGE": "rule",
+        "DEEPEYES_LOG_DIR": str(folder / "log"),
+        "COUNT_TOKENS_FILE": str(folder / "trained.jsonl"),
+        "WATCH_PROMPTS_FILE": str(folder / "prompts.jsonl"),
+    }
+    with SwiftProcess(arguments, folder / "train.log", environment) as process:
+        process.wait(600)
+    trained = [json.loads(line) for line in (folder / "trained.jsonl").read_text().splitlines()]
+    prompts = [json.loads(line) for line in (folder / "prompts.jsonl").read_text().splitlines()]
+    return Run(
+        log=process.read_log(),
+        rewards=training_steps(folder / "grpo"),
+        trajectories=logged(folder / "log"),
+        prompts=prompts,
+        trained=[line["tokens"] for line in trained],
+    )
+
+
+@pytest.fixture(scope="module")
+def longest_prompt(toy: Toy) -> int:
+    """In tokens, its image expanded: what the trainer compares with `--max_length`."""
+    template = load_template(
+        str(toy.checkpoint),
+        commands.MODEL_TYPE,
+        commands.TEMPLATE,
+        None,
+        [commands.TOY_PLUGIN],
+    )
+    template.set_mode("train")
+    rows = pq.read_table(toy.options.data / "toy_vstar.parquet").to_pylist()[:1]
+    return max(
+        len(template.encode({"messages": row["prompt"], "images": row["images"]})["input_ids"])
+        for row in rows
+    )
+
+
+@pytest.mark.parametrize("strategy", ["delete", "left"])
+def test_max_length_far_below_the_conversation(
+    toy: Toy, longest_prompt: int, strategy: str, tmp_path: Path
+) -> None:
+    limit = longest_prompt + 8
+    run = train(toy, tmp_path, max_length=str(limit), truncation_strategy=strategy)
+    assert len(run.rewards) == 1 and len(run.trajectories) == 16
+    # Conversations end by themselves, and are beyond the limit for vLLM and for the trainer.
+    assert run.stops[StopReason.CONTEXT_FULL] == 0 and run.stops[StopReason.ANSWERED]
+    later = [prompt for prompt in run.prompts if prompt["images"] > 1]
+    assert later and all(prompt["tokens"] > limit for prompt in later)
+    assert len(later) >= sum(one.trajectory.crops > 0 for one in run.trajectories) > 0
+    assert max(run.trained) > max(prompt["tokens"] for prompt in later)
+    # No turn has lost the beginning of its system prompt.
+    assert len({tuple(prompt["head"]) for prompt in run.prompts}) == 1
+
+
+def test_one_image_per_prompt(toy: Toy, tmp_path: Path) -> None:
+    run = train(toy, tmp_path, vllm_limit_mm_per_prompt='{"image": 1, "video": 0}')
+    assert len(run.rewards) == 1 and len(run.trajectories) == 16
+    assert run.stops[StopReason.IMAGE_LIMIT] > 0
+    for one in run.trajectories:
+        assert one.trajectory.images == 1
+        if one.trajectory.stop_reason is StopReason.IMAGE_LIMIT:
+            assert [call.status for call in one.trajectory.calls] == [CallStatus.NOT_RUN]
