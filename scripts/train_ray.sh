@@ -10,10 +10,13 @@
 # - Scheduler and rewards run in the driver: one process does the image work and asks the judge.
 # - The scheduler sees no columns of the row: the prompt decides which tools there are, so toolboxes
 #   of your own (`env_name`) are out of reach.
+# - `--max_length` bounds whole conversations: the engines are in processes without plugins and check
+#   every turn against it. So it is the context, and prompts have no limit of their own.
 # - There is no evaluation, no `deepeyes/...` curves, no alarms, and DEEPEYES_LOG_DIR writes every
 #   trajectory as step 0 and one group. Watch `DeepEyesTool` and `DeepEyesAccuracy` in the log.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+MAX_LENGTH="$MAX_CONTEXT_TOKENS"
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_megatron.sh"
 

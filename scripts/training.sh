@@ -78,8 +78,11 @@ TRAINING_ARGUMENTS=(
     --num_generations "$GENERATIONS"
 
     # A prompt that is too long, or that cannot be encoded, is replaced by another. With `left`, the
-    # other choice, it would reach the engine, which refuses it, and the run would end.
-    --max_length "$MAX_PROMPT_TOKENS"
+    # other choice, it would reach the engine cut, without its system prompt and its question.
+    # Prompts only: in colocate mode ms-swift's engine would check later turns against this too, where
+    # our plugin did not lift it; vllm_max_model_len bounds them. Under Ray it is the whole
+    # conversation's (train_ray.sh).
+    --max_length "${MAX_LENGTH:-$MAX_PROMPT_TOKENS}"
     --truncation_strategy delete
     --max_completion_length "$MAX_TURN_TOKENS"
     --completion_length_limit_scope per_round

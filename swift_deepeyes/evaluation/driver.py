@@ -184,7 +184,8 @@ class Driver:
     def _prompt_tokens(self, prompt: tuple[PromptMessage, ...], gallery: Gallery) -> int:
         """An upper estimate of the first prompt's tokens."""
         text = sum(self._count(message.text) + MESSAGE_MARGIN for message in prompt)
-        return text + MESSAGE_MARGIN + gallery.source_tokens()
+        # Two more: the frame of the reply, and a system prompt of the server's own template.
+        return text + 3 * MESSAGE_MARGIN + gallery.source_tokens()
 
     def _next_prompt_tokens(
         self, expected: int, reply: Reply, observation: Observation, gallery: Gallery

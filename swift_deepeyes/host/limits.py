@@ -8,7 +8,7 @@ beyond any of them vLLM or ms-swift raises, and the run ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from swift_deepeyes.core.context import ROOM_TO_ANSWER
 from swift_deepeyes.core.settings import Settings, settings
 from swift_deepeyes.host.ms_swift import LIFTS_PROMPT_LIMIT
-from swift_deepeyes.host.request import as_mapping
+from swift_deepeyes.host.request import as_mapping, is_continued
 
 PROMPT_FLAG = "--max_length"
 _IMAGES = "limit_mm_per_prompt"
@@ -59,8 +59,19 @@ def image_limit(chosen: Settings, engine: Any) -> int:
     return min([chosen.max_images, *_image_limits(engine)])
 
 
+def is_unbounded(mode: str, messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether `--max_length`, which is meant for prompts, must not bound this conversation.
+
+    `mode` is the template's: an engine's later turn is unbounded, and under Ray what the driver
+    encodes to train on; elsewhere the trainers see to that themselves.
+    """
+    if mode == "vllm":
+        return is_continued(messages)
+    return _uses_ray() and messages[-1].get("role") == "assistant"
+
+
 def check_prompt(engine: Any, images: int, tokens: int = 0) -> None:
-    """Raise `PromptTooLarge` for a prompt that no engine takes; what is not known is allowed."""
+    """Raise `PromptTooLarge` for a prompt that no engine takes. `tokens` 0: not counted."""
     for limit in _image_limits(engine):
         if images > limit:
             raise PromptTooLarge(
@@ -69,7 +80,7 @@ def check_prompt(engine: Any, images: int, tokens: int = 0) -> None:
                 "such rows (colocate mode: --truncation_strategy delete replaces them)"
             )
     for context in _engine_limits(engine):
-        if tokens + ROOM_TO_ANSWER > context.tokens:
+        if tokens and tokens + ROOM_TO_ANSWER > context.tokens:
             raise PromptTooLarge(
                 f"A prompt has {tokens} tokens, and there is room for {context.tokens} "
                 f"({context.source}). The fix: a larger --vllm_max_model_len, or a smaller image"
@@ -113,14 +124,18 @@ def _known(*limits: tuple[str, object]) -> list[ContextLimit]:
 def _is_lifted(engine: Any) -> bool:
     """Whether `--max_length` bounds the prompt only (see `ms_swift.mend_encoding`).
 
-    Not under Ray: its engines live in processes without plugins, and its driver encodes the whole
-    conversation within `max_length` once more. Without engine and arguments: who knows.
+    Not under Ray: its engines live in processes without plugins. Without engine and arguments
+    nobody knows.
     """
     if not LIFTS_PROMPT_LIMIT:
         return False
     if engine is not None:
         return True
-    return _run_arguments is not None and not getattr(_run_arguments, "use_ray", False)
+    return _run_arguments is not None and not _uses_ray()
+
+
+def _uses_ray() -> bool:
+    return bool(getattr(_run_arguments, "use_ray", False))
 
 
 def _image_count(value: Any) -> int | None:

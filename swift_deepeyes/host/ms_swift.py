@@ -163,7 +163,7 @@ def _is_missing(callback_type: type[Any], trainer: Any, callbacks: Sequence[Any]
 
 
 def mend_encoding(
-    is_continued: Callable[[Sequence[Mapping[str, Any]]], bool],
+    is_unbounded: Callable[[str, Sequence[Mapping[str, Any]]], bool],
     check_prompt: Callable[[int, int], None],
 ) -> None:
     """Mend three things of ms-swift's encoding, for engines and trainer. Idempotent.
@@ -171,7 +171,8 @@ def mend_encoding(
     `--max_length` bounds prompts only, as the trainer means it: an engine's template is a copy of
     the trainer's, `max_length` included, and would check every turn's whole conversation against
     it; `delete` ends the run there, `left` cuts the system prompt and the question. The trainer
-    itself encodes finished conversations without any limit.
+    itself encodes finished conversations without any limit, except under Ray. `is_unbounded`
+    (mode, messages) says which conversations these are.
 
     With `--truncation_strategy delete` the trainer replaces prompts that it cannot encode: also
     those, then, for which `check_prompt` (images, tokens) raises, since no engine takes them.
@@ -189,7 +190,7 @@ def mend_encoding(
         if isinstance(options, Mapping):
             inputs.chat_template_kwargs = {k: v for k, v in options.items() if v is not None}
         is_prompt = inputs.messages[-1]["role"] != "assistant"
-        if self.mode == "vllm" and is_continued(inputs.messages):
+        if is_unbounded(self.mode, inputs.messages):
             # A copy: other threads encode prompts with this one.
             self = copy.copy(self)
             self.max_length = None
@@ -238,8 +239,11 @@ def render_prompt(
     template._swift_prepare_inputs(inputs)
     encode = template._swift_encode if template.template_backend == "swift" else None
     pieces, _, _ = (encode or template._jinja_encode)(inputs)
-    prefix = template._get_response_prefix(inputs) or ""
-    return RenderedPrompt(tuple(pieces), prefix)
+    if hasattr(template, "_get_response_prefix"):
+        prefix = template._get_response_prefix(inputs)
+    else:
+        prefix = template.response_prefix
+    return RenderedPrompt(tuple(pieces), prefix or "")
 
 
 def load_template(

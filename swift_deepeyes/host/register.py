@@ -10,10 +10,9 @@ import functools
 
 from swift_deepeyes.core.settings import settings
 from swift_deepeyes.host.data import install_row_preprocessor
-from swift_deepeyes.host.limits import check_prompt
+from swift_deepeyes.host.limits import check_prompt, is_unbounded
 from swift_deepeyes.host.metrics import install_metrics
 from swift_deepeyes.host.ms_swift import mend_encoding, multi_turns, orms
-from swift_deepeyes.host.request import is_continued
 from swift_deepeyes.host.rewards import (
     DeepEyesAccuracy,
     DeepEyesFormat,
@@ -31,7 +30,7 @@ def register_all() -> None:
     """
     settings()
     load_entry_points()
-    mend_encoding(is_continued, functools.partial(check_prompt, None))
+    mend_encoding(is_unbounded, functools.partial(check_prompt, None))
     multi_turns["deepeyes_scheduler"] = DeepEyesScheduler
     orms["deepeyes_reward"] = DeepEyesReward
     orms["deepeyes_accuracy"] = DeepEyesAccuracy

@@ -47,11 +47,15 @@ _WORKERS = min(8, os.cpu_count() or 1)
 
 @dataclass(slots=True)
 class _Running:
-    """A trajectory under way: its prompt, its engine, and what `step` has to append."""
+    """A trajectory under way: its prompt, its engine, and what `step` has to append.
+
+    `lists_images`: the images were parts of messages, and have become a list of the request's.
+    """
 
     prompt: Prompt
     episode: Episode | None = None
     observation: Observation | None = None
+    lists_images: bool = False
 
 
 class DeepEyesScheduler(Scheduler):
@@ -104,7 +108,7 @@ class DeepEyesScheduler(Scheduler):
         if not REPORTS_TOKEN_IDS:
             self._clean_text(infer_request, response_choice)
         infos: dict[str, Any] = {RECORD_KEY: episode.record.model_dump(mode="json")}
-        if episode.record.crops:
+        if episode.record.crops or running.lists_images:
             infos["images"] = episode.images
         done = running.observation is None
         if done:
@@ -127,6 +131,7 @@ class DeepEyesScheduler(Scheduler):
         # Images come in one list or in the messages, not in both.
         if has_parts(infer_request.messages):
             infer_request.messages, _ = without_parts(infer_request.messages)
+            running.lists_images = True
         # Role `user`: with role `tool` the Qwen2.5-VL template doubles <|im_end|> and trains on it.
         infer_request.messages.append({"role": "user", "content": observation.text})
         infer_request.images = episode.images

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from toy import Toy, logged, training_steps, with_values
+from toy import Toy, logged, training_steps
 
 from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.core.trajectory import CallStatus, StopReason

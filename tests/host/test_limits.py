@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,7 +53,7 @@ def request(count: int = 1, **changes: Any) -> RolloutInferRequest:
         "data_dict": {"env_name": "visual_toolbox_v2"},
         "uuid": "one",
     }
-    return RolloutInferRequest(**{**values, **changes})
+    return RolloutInferRequest(**deepcopy({**values, **changes}))  # it is appended to
 
 
 def record(output: RolloutOutput) -> Trajectory:
@@ -199,6 +200,18 @@ def test_max_length_bounds_prompts_and_not_later_turns(strategy: str, template: 
             template.encode(prompt)
     else:
         assert template.encode(prompt) != whole_prompt
+
+
+def test_rays_driver_trains_on_whole_conversations(template: Any) -> None:
+    template.max_length, template.truncation_strategy = 60, "raise"
+    answer = {"role": "assistant", "content": "<answer>red</answer>"}
+    row = {"messages": [*CONVERSATION, answer], "images": [SCENE] * 2}
+    with pytest.raises(ValueError, match="max_length"):  # as a trainer of any other kind
+        template.encode(row)
+    limits.remember_arguments(SimpleNamespace(use_ray=True))
+    assert len(template.encode(row)["input_ids"]) > 60
+    with pytest.raises(ValueError, match="max_length"):  # a prompt
+        template.encode({"messages": CONVERSATION[:2], "images": [SCENE]})
 
 
 @pytest.mark.parametrize("use_ray", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def request(**changes: Any) -> RolloutInferRequest:
         "data_dict": {"env_name": "visual_toolbox_v2"},
         "uuid": "one",
     }
-    return RolloutInferRequest(**{**values, **changes})
+    return RolloutInferRequest(**deepcopy({**values, **changes}))  # it is appended to
 
 
 def zoom_then_answer(request: Any) -> str:
@@ -189,3 +190,15 @@ def test_images_in_parts_are_images(drive: Any, kind: str, template: Any) -> Non
     encoded = template.encode({"messages": messages, "images": images})
     tokens = encoded["input_ids"].count(template.image_token_id)
     assert tokens == (280 // 28) * (196 // 28) + (112 // 28) * (84 // 28)
+
+
+@pytest.mark.parametrize("drive", DRIVERS)
+def test_images_in_parts_are_handed_over_without_a_crop_too(drive: Any, template: Any) -> None:
+    def policy(request: Any) -> str:
+        return zoom_then_answer(request).replace("[28, 28, 140", "[140, 28, 28")
+
+    messages = [{"role": "user", "content": PARTS["image"]}]
+    (output,), _ = drive(policy, template, [request(messages=messages, images=[])])
+    assert record(output).crops == 0 and len(record(output).turns) == 2
+    assert output.rollout_infos["images"] == [SCENE]
+    assert output.messages[0]["content"] == "<image>What color?"
