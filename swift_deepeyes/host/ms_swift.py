@@ -212,11 +212,13 @@ def _is_deleting(template: Any) -> bool:
 class RenderedPrompt:
     """A prompt as the model reads it: texts and token ids in order, `<image>` tags as they are.
 
-    `response_prefix` is what the template writes at the beginning of each of the model's turns.
+    `response_prefix` is what the template writes at the beginning of each of the model's turns,
+    `opens_thought` whether that leaves a `<think>` open; None: not known.
     """
 
     pieces: tuple[str | list[int], ...]
-    response_prefix: str
+    response_prefix: str = ""
+    opens_thought: bool | None = None
 
 
 def render_prompt(
@@ -243,7 +245,8 @@ def render_prompt(
         prefix = template._get_response_prefix(inputs)
     else:
         prefix = template.response_prefix
-    return RenderedPrompt(tuple(pieces), prefix or "")
+    opens_thought = str(pieces[-1]).rstrip().endswith("<think>")
+    return RenderedPrompt(tuple(pieces), prefix or "", opens_thought)
 
 
 def load_template(

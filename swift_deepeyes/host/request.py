@@ -46,7 +46,7 @@ class Prompt:
             # The engine's own rendering did not raise, or there would be no turn to look at.
             logger.debug("a prompt is read without its template", exc_info=True)
         tools = json.dumps(self.tools, default=str) if self.tools else ""
-        return RenderedPrompt((*map(_text, self.messages), tools), "")
+        return RenderedPrompt((*map(_text, self.messages), tools))
 
     def announcement(self, template: Any) -> str:
         """What tells the model of its tools: system prompt, `tools`, user texts; not examples."""

@@ -27,7 +27,7 @@ from swift_deepeyes.core.tool import Scene
 from swift_deepeyes.core.trajectory import RECORD_KEY, StopReason
 from swift_deepeyes.host.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
 from swift_deepeyes.host.media_tokens import MediaTokens
-from swift_deepeyes.host.ms_swift import REPORTS_TOKEN_IDS, Scheduler, load_image
+from swift_deepeyes.host.ms_swift import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
 from swift_deepeyes.host.recipe import box_frame, view_recipe
 from swift_deepeyes.host.request import (
     Prompt,
@@ -185,18 +185,19 @@ class DeepEyesScheduler(Scheduler):
         )
         rules = BoxRules(min_side=chosen.min_crop_side, small_boxes=chosen.small_boxes)
         images = image_limit(chosen, self.infer_engine)
+        rendered = prompt.render(template)
         return Episode(
             scene=Scene(gallery, box_frame(template, chosen.bbox_format), rules),
             toolbox=toolbox_of_row(prompt.env_name, prompt.announcement(template)),
             instruction=turn_instruction(prompt.question),
             limits=Limits(self.max_turns, chosen.max_calls_per_turn, images),
-            meter=self._meter(prompt, gallery),
+            meter=self._meter(rendered, gallery),
+            prompt_opens_thought=rendered.opens_thought,
         )
 
-    def _meter(self, prompt: Prompt, gallery: Gallery) -> ContextMeter:
+    def _meter(self, rendered: RenderedPrompt, gallery: Gallery) -> ContextMeter:
         """The meter of a conversation that begins with this prompt."""
         limit = context_limit(self._settings, self.infer_engine, self.template)
-        rendered = prompt.render(self.template)
         return ContextMeter(
             None if limit is None else limit.tokens,
             self._count_tokens,

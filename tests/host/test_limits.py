@@ -229,7 +229,7 @@ def test_where_max_length_bounds_the_conversation_it_ends_the_episode(
 
 
 def conversation_tokens(
-    template: Any, output: RolloutOutput, turns: int | None = None, tools: Any = None
+    template: Any, output: RolloutOutput, turns: int | None = None, **columns: Any
 ) -> int:
     """By ms-swift itself: all of it, or up to the observation after so many turns."""
     template.set_mode("transformers")
@@ -241,7 +241,7 @@ def conversation_tokens(
     images = output.rollout_infos.get("images", [])
     tags = sum(m["content"].count("<image>") for m in messages)
     max_length, template.max_length = template.max_length, None
-    row = {"messages": messages, "images": images[:tags], "tools": tools}
+    row = {"messages": messages, "images": images[:tags], **columns}
     count = len(template.encode(row)["input_ids"])
     template.max_length = max_length
     return count
@@ -288,7 +288,8 @@ def test_the_meter_never_counts_below_the_real_prompt(family: str, shape: str) -
     """The engine's limit is set to the real length of the second prompt, and to some more."""
     template = family_template(family)
     (roomy,) = on_server(template, request(**SHAPES[shape]), max_model_len=30_000)
-    tokens = conversation_tokens(template, roomy, turns=1, tools=SHAPES[shape].get("tools"))
+    columns = {k: v for k, v in SHAPES[shape].items() if k in ("tools", "chat_template_kwargs")}
+    tokens = conversation_tokens(template, roomy, turns=1, **columns)
     (full,) = on_server(template, request(**SHAPES[shape]), max_model_len=tokens + 63)
     assert record(full).stop_reason is StopReason.CONTEXT_FULL and record(full).crops == 0
     (fits,) = on_server(template, request(**SHAPES[shape]), max_model_len=tokens + 64 + 60)

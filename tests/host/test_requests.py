@@ -155,7 +155,6 @@ def test_ms_swift_itself_takes_options_that_are_none(template: Any) -> None:
         {"tools": [None, 3]},
         {"tools": {"name": 3}},
         {"messages": [{"role": "user", "content": None}], "images": []},
-        {"messages": [{"role": "user"}], "images": []},
         {"messages": [{"role": "user", "content": []}], "images": []},
         {"messages": [{"role": "user", "content": [None, 3.5, {"type": None}]}], "images": []},
         {"messages": [{"role": "system", "content": None},
@@ -202,3 +201,13 @@ def test_images_in_parts_are_handed_over_without_a_crop_too(drive: Any, template
     assert record(output).crops == 0 and len(record(output).turns) == 2
     assert output.rollout_infos["images"] == [SCENE]
     assert output.messages[0]["content"] == "<image>What color?"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "opens"),
+    [(None, False), ("<think>\n", True), ("<think>\n\n</think>\n\n", False)],
+)
+def test_the_record_says_whether_prompts_open_a_thought(prefix: Any, opens: bool) -> None:
+    template = family_template("qwen2_5_vl")
+    template.response_prefix = prefix
+    assert record(play(run_server, template)).prompt_opens_thought is opens
