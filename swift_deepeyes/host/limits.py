@@ -62,12 +62,14 @@ def image_limit(chosen: Settings, engine: Any) -> int:
 def is_unbounded(mode: str, messages: Sequence[Mapping[str, Any]]) -> bool:
     """Whether `--max_length`, which is meant for prompts, must not bound this conversation.
 
-    `mode` is the template's: an engine's later turn is unbounded, and under Ray what the driver
-    encodes to train on; elsewhere the trainers see to that themselves.
+    `mode` is the template's. An engine's later turn is unbounded, and so is the conversation that
+    a trainer encodes to log it; what it trains on is unbounded by itself, except under Ray.
     """
     if mode == "vllm":
         return is_continued(messages)
-    return _uses_ray() and messages[-1].get("role") == "assistant"
+    if _run_arguments is None:  # supervised training: there it bounds conversations
+        return False
+    return is_continued(messages) or (_uses_ray() and messages[-1].get("role") == "assistant")
 
 
 def check_prompt(engine: Any, images: int, tokens: int = 0) -> None:

@@ -171,8 +171,8 @@ def mend_encoding(
     `--max_length` bounds prompts only, as the trainer means it: an engine's template is a copy of
     the trainer's, `max_length` included, and would check every turn's whole conversation against
     it; `delete` ends the run there, `left` cuts the system prompt and the question. The trainer
-    itself encodes finished conversations without any limit, except under Ray. `is_unbounded`
-    (mode, messages) says which conversations these are.
+    itself encodes what it trains on without any limit (except under Ray), but not what it logs.
+    `is_unbounded` (mode, messages) says which conversations these are.
 
     With `--truncation_strategy delete` the trainer replaces prompts that it cannot encode: also
     those, then, for which `check_prompt` (images, tokens) raises, since no engine takes them.
@@ -190,12 +190,12 @@ def mend_encoding(
         if isinstance(options, Mapping):
             inputs.chat_template_kwargs = {k: v for k, v in options.items() if v is not None}
         is_prompt = inputs.messages[-1]["role"] != "assistant"
-        if is_unbounded(self.mode, inputs.messages):
+        if unbounded := is_unbounded(self.mode, inputs.messages):
             # A copy: other threads encode prompts with this one.
             self = copy.copy(self)
             self.max_length = None
         encoded = original(self, inputs)
-        if is_prompt and _is_deleting(self):
+        if is_prompt and not unbounded and _is_deleting(self):
             check_prompt(len(inputs.images), encoded["length"])
         return encoded
 

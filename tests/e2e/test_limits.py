@@ -19,6 +19,7 @@ from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.core.trajectory import CallStatus, StopReason
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
+from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 from swift_deepeyes.host.ms_swift import load_template
 
 pytestmark = pytest.mark.e2e
@@ -73,11 +74,10 @@ def longest_prompt(toy: Toy) -> int:
         [commands.TOY_PLUGIN],
     )
     template.set_mode("train")
-    rows = pq.read_table(toy.options.data / "toy_vstar.parquet").to_pylist()[:1]
-    return max(
-        len(template.encode({"messages": row["prompt"], "images": row["images"]})["input_ids"])
-        for row in rows
-    )
+    row = pq.read_table(toy.options.data / "toy_vstar.parquet").to_pylist()[0]  # all ask the same
+    options = {"max_pixels": VIEW_PIXELS}
+    prompt = {"messages": row["prompt"], "images": row["images"], "chat_template_kwargs": options}
+    return len(template.encode(prompt)["input_ids"])
 
 
 @pytest.mark.parametrize("strategy", ["delete", "left"])

@@ -202,6 +202,24 @@ def test_max_length_bounds_prompts_and_not_later_turns(strategy: str, template: 
         assert template.encode(prompt) != whole_prompt
 
 
+@pytest.mark.parametrize("strategy", ["raise", "left"])
+def test_what_a_trainer_logs_is_a_conversation_too(strategy: str, template: Any) -> None:
+    """ms-swift encodes its texts, without images, with the template that has `max_length`."""
+    logged = {"messages": CONVERSATION}
+    template.max_length = None
+    whole = template.encode(logged)["input_ids"]
+    template.max_length, template.truncation_strategy = 60, strategy
+    for arguments in ({}, {"vllm_max_model_len": 80}):
+        limits.remember_arguments(SimpleNamespace(**arguments))
+        assert template.encode(logged)["input_ids"] == whole
+
+
+def test_supervised_training_has_its_limit(template: Any) -> None:
+    template.max_length, template.truncation_strategy = 60, "raise"
+    with pytest.raises(ValueError, match="max_length"):
+        template.encode({"messages": CONVERSATION, "images": [SCENE] * 2})
+
+
 def test_rays_driver_trains_on_whole_conversations(template: Any) -> None:
     template.max_length, template.truncation_strategy = 60, "raise"
     answer = {"role": "assistant", "content": "<answer>red</answer>"}
