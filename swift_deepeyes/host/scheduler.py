@@ -36,6 +36,7 @@ from swift_deepeyes.host.request import (
     row_options,
     without_parts,
 )
+from swift_deepeyes.host.scheduler_check import warn_of_missing_columns
 from swift_deepeyes.host.tokens import TokenCounter
 from swift_deepeyes.tools import toolbox_of_row
 
@@ -81,6 +82,8 @@ class DeepEyesScheduler(Scheduler):
 
     async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
         """Server mode's driver; forgets the trajectory however it ends."""
+        if infer_request.images and not infer_request.data_dict:
+            warn_of_missing_columns()
         try:
             return await super().run(infer_request, request_config, **kwargs)
         finally:

@@ -50,10 +50,7 @@ class SchedulerCheck:
         if not any(read_record(row.get("rollout_infos")) for row in with_tools):
             self._refuse(with_tools)
         elif self._forgets_columns() and any(row.get("env_name") for row in with_tools):
-            _warn(
-                "The rollout server is not told the rows' env_name, so only their prompts say "
-                "which tools they have. The fix: --vllm_server_pass_dataset true for swift rlhf"
-            )
+            warn_of_missing_columns()
         self._is_settled = True
 
     def _refuse(self, with_tools: Sequence[Columns]) -> None:
@@ -93,6 +90,14 @@ def _has_toolbox(row: Columns) -> bool:
     texts = [text_of(message.get("content")) or "" for message in prompt]
     announced = "\n".join([*texts, str(row.get("tools") or "")])
     return toolbox_of_row(row.get("env_name"), announced) is not None
+
+
+def warn_of_missing_columns() -> None:
+    """Say that the rollout server knows no columns of the rows: at the trainer, and there."""
+    _warn(
+        "The rollout server is not told the rows' env_name, so only their prompts say which tools "
+        "they have. The fix: --vllm_server_pass_dataset true for swift rlhf"
+    )
 
 
 @cache

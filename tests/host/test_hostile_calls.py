@@ -14,6 +14,7 @@ from swift_deepeyes.core.logged import LoggedTrajectory
 from swift_deepeyes.core.pixels import to_png
 from swift_deepeyes.core.trajectory import CallStatus, Trajectory
 from swift_deepeyes.demo.families import family_template
+from swift_deepeyes.host import scheduler_check
 
 BODY = '{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": [28, 28, 140, 112], "label": %s}}'
 LABELS = {
@@ -68,6 +69,19 @@ def test_half_a_character_in_a_turn_breaks_no_record(drive: Any, text: str) -> N
     record = Trajectory.model_validate(output.rollout_infos["deepeyes"])
     assert record.turns[0].text == turn.encode("utf-8", "replace").decode()
     check_writable(output, record)
+
+
+def test_a_server_that_gets_no_columns_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    scheduler_check._warn.cache_clear()
+    given, missing, placeholder = request(), [request(), request()], request()
+    for one in missing:
+        one.data_dict = {}
+    placeholder.images, placeholder.data_dict = [], {}
+    policy = lambda request: "<answer>red</answer>"  # noqa: E731
+    run_server(policy, family_template("qwen2_5_vl"), [given, placeholder])
+    assert "pass_dataset" not in caplog.text
+    run_server(policy, family_template("qwen2_5_vl"), missing)
+    assert caplog.text.count("--vllm_server_pass_dataset true") == 1
 
 
 def check_writable(output: Any, record: Trajectory) -> None:
