@@ -16,7 +16,7 @@ from statistics import fmean
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swift_deepeyes.core.alarm_rules import RECENT_STEPS
+from swift_deepeyes.core.alarm_rules import SPANS
 from swift_deepeyes.core.logged import METRICS_FILE, MetricsLine
 from swift_deepeyes.core.metrics import CROP_SHARE
 from swift_deepeyes.demo import commands
@@ -87,7 +87,7 @@ def report(shares: list[float], text: str) -> int:
     """Say when it fell and when that was told; returns the exit status."""
     before = fmean(shares[:EARLY])
     # One step is too noisy to be a fall: it is the first of several.
-    blocks = [fmean(shares[n : n + RECENT_STEPS]) for n in range(len(shares) - RECENT_STEPS)]
+    blocks = [fmean(shares[n : n + SPANS[0]]) for n in range(len(shares) - SPANS[0])]
     fallen = next((n for n, share in enumerate(blocks, start=1) if share < before / 3), None)
     alarms = [
         line[line.index("DeepEyes alarm") :] for line in text.splitlines() if "alarm at" in line
