@@ -172,3 +172,21 @@ def test_dark_mode_follows_the_system(tmp_path: Path, run_path: Path, browser: C
         assert dark.execute_script(script) == "rgb(21, 23, 26)"
         dark.find_element(By.ID, "toggle-theme").click()
         assert dark.execute_script(script) == "rgb(251, 251, 250)"
+
+
+def test_shares_of_tool_use_are_of_those_that_have_a_tool(browser: Chrome, tmp_path: Path) -> None:
+    """As in the curves: rows without a tool never call one, and say nothing about its use."""
+    with_tool = [make_item(number) for number in range(4)]
+    cropped = [
+        item.model_copy(update={"trajectory": item.trajectory.model_copy(update={"crops": 1})})
+        for item in with_tool[:1]
+    ]
+    without = [
+        item.model_copy(update={"trajectory": item.trajectory.model_copy(update={"toolbox": None})})
+        for item in (make_item(number) for number in range(4, 16))
+    ]
+    write_lines(tmp_path, [*cropped, *with_tool[1:], *without])
+    show(browser, tmp_path)
+    assert "25 % with a crop" in text_of(browser, "#summary")
+    Select(browser.find_element(By.ID, "filter-tool")).select_by_value("never called")
+    settle(browser, 4)

@@ -24,6 +24,7 @@ from swift_deepeyes.core.metrics import CROP_SHARE
 from swift_deepeyes.core.trajectory import CallRecord, Trajectory, TurnRecord
 from swift_deepeyes.viewer.build import PageLimits, build_page
 from swift_deepeyes.viewer.curves import main_curves, stacks
+from swift_deepeyes.viewer.document import Document
 from swift_deepeyes.viewer.log_directory import read_log
 from swift_deepeyes.viewer.page import embedded_json
 from swift_deepeyes.viewer.sample import group_key, sample_groups
@@ -56,6 +57,23 @@ def test_embedded_json_keeps_the_value_and_holds_no_dangerous_character() -> Non
     text = embedded_json(value)
     assert not set("<>&\u2028\u2029") & set(text)
     assert json.loads(text) == value
+
+
+def test_embedded_json_has_no_number_that_strict_json_lacks() -> None:
+    numbers = [float("nan"), {"a": (float("inf"), 1.5)}, -float("inf")]
+    assert json.loads(embedded_json(numbers), parse_constant=pytest.fail) == [
+        None,
+        {"a": [None, 1.5]},
+        None,
+    ]
+
+
+def test_a_log_cannot_claim_so_many_images_that_the_page_hangs() -> None:
+    item = make_item(0)
+    trajectory = item.trajectory.model_copy(update={"source_images": 10**9})
+    document = Document({})
+    document.add_all([item.model_copy(update={"trajectory": trajectory})])
+    assert document.details[0]["sources"] == 100
 
 
 def test_the_page_holds_only_its_own_markup(tmp_path: Path) -> None:
