@@ -211,3 +211,18 @@ def test_the_record_says_whether_prompts_open_a_thought(prefix: Any, opens: bool
     template = family_template("qwen2_5_vl")
     template.response_prefix = prefix
     assert record(play(run_server, template)).prompt_opens_thought is opens
+
+
+@pytest.mark.parametrize("drive", DRIVERS)
+def test_the_instruction_is_that_of_the_question_after_the_examples(
+    drive: Any, template: Any
+) -> None:
+    instruction = "\nThink first, call **%s** if needed."
+    messages = [
+        {"role": "user", "content": "How many?" + instruction % "example"},
+        {"role": "assistant", "content": "<answer>3</answer>"},
+        {"role": "user", "content": "<image>\nWhat color?" + instruction % "mine"},
+    ]
+    turns = record(play(drive, template, messages=messages)).turns
+    assert len(turns) == 2 and turns[0].observation is not None
+    assert turns[0].observation.endswith(instruction % "mine" + "</tool_response>")
