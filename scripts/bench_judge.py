@@ -30,8 +30,8 @@ from multiprocessing.synchronize import Event
 
 from openai import OpenAI
 
-from swift_deepeyes.core.settings import JudgeKind, ScoringMode, Settings
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
+from swift_deepeyes.settings import JudgeKind, ScoringMode, Settings
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
 from swift_deepeyes.judge import make_judge
 from swift_deepeyes.judge.client import request_body
 from swift_deepeyes.judge.guidance import Guidance

@@ -144,7 +144,7 @@ def measure(kind: str, trajectories: int) -> dict[str, float]:
     from swift.infer_engine.protocol import RolloutInferRequest
 
     if kind == "ours":
-        from swift_deepeyes.host.scheduler import DeepEyesScheduler as Scheduler
+        from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler as Scheduler
     else:
         Scheduler = plain_scheduler()
     requests = [

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swift_deepeyes.core.alarm_words import Signal
-from swift_deepeyes.core.alarms import Watch
-from swift_deepeyes.core.share import Share
+from swift_deepeyes.metrics.alarm_texts import Signal
+from swift_deepeyes.metrics.alarms import Watch
+from swift_deepeyes.metrics.share import Share
 
 SIZES = ((4, 8), (8, 8), (16, 8), (32, 8), (64, 16), (256, 16))
 """Prompts of a step, rollouts of a prompt."""

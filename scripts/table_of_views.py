@@ -35,20 +35,20 @@ def encoded_size(template: Any, image: Image.Image, patch: int) -> tuple[int, in
 
 def table_row(family: str, setting: str, template: Any, size: tuple[int, int]) -> list[str]:
     """One case: the views, and the crop of the image's middle quarter."""
-    from swift_deepeyes.core.boxes import BoxRules
-    from swift_deepeyes.core.gallery import Gallery
-    from swift_deepeyes.core.picture_cache import PictureCache
-    from swift_deepeyes.core.settings import BoxFormat
-    from swift_deepeyes.core.tool import Scene
+    from swift_deepeyes.episode.boxes import BoxRules
+    from swift_deepeyes.episode.images import ConversationImages
+    from swift_deepeyes.episode.view_cache import ViewCache
+    from swift_deepeyes.settings import BoxFormat
+    from swift_deepeyes.episode.tool import ToolContext
     from swift_deepeyes.demo.families import PATCH
-    from swift_deepeyes.host.recipe import box_frame, view_recipe
+    from swift_deepeyes.ms_swift.template import box_frame, view_recipe
     from swift_deepeyes.tools.zoom import ZoomTool
 
     image = Image.new("RGB", size, "white")
     frame = box_frame(template, BoxFormat.AUTO)
     recipe = view_recipe(template, None)
-    gallery = Gallery(["-"], load=lambda _: image.copy(), recipe=recipe, cache=PictureCache())
-    scene, tool = Scene(gallery, frame, BoxRules()), ZoomTool()
+    gallery = ConversationImages(["-"], load=lambda _: image.copy(), recipe=recipe, cache=ViewCache())
+    scene, tool = ToolContext(gallery, frame, BoxRules()), ZoomTool()
     width, height = scene.show(0).extent.of(frame)
     box = [round(width / 4), round(height / 4), round(3 * width / 4), round(3 * height / 4)]
     crop = tool.run(tool.arguments(bbox_2d=box), scene).image

@@ -16,9 +16,9 @@ from statistics import fmean
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swift_deepeyes.core.alarm_rules import SPANS
-from swift_deepeyes.core.logged import METRICS_FILE, MetricsLine
-from swift_deepeyes.core.metrics import CROP_SHARE
+from swift_deepeyes.metrics.alarm_triggers import SPANS
+from swift_deepeyes.record.record import METRICS_FILE, MetricsLine
+from swift_deepeyes.metrics.counts import CROP_SHARE
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.processes import SwiftProcess

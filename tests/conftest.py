@@ -5,10 +5,9 @@ from pathlib import Path
 
 from swift_deepeyes.demo import cpu_support
 
-sys.path.insert(0, str(Path(__file__).parent / "older"))
 
-import old_names
-import transformers_4
+from tests.older import old_names
+from tests.older import transformers_4
 
 if old_names.are_needed():
     old_names.install()

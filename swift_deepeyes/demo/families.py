@@ -29,7 +29,7 @@ PIXEL_VARIABLES = ("MAX_PIXELS", "MIN_PIXELS", "IMAGE_MAX_TOKEN_NUM", "IMAGE_MIN
 
 def family_template(family: str, max_pixels: int | None = None) -> Any:
     """A template as ms-swift builds it for this family; `max_pixels` is `--max_pixels`."""
-    from swift_deepeyes.host.ms_swift import load_template
+    from swift_deepeyes.ms_swift.compat import load_template
 
     template = load_template(str(_folder(family)), family, family, max_pixels)
     # The class attribute is Qwen's id; the toy tokenizer has another.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from swift_deepeyes.core.logged import (
+from swift_deepeyes.record.record import (
     METRICS_FILE,
     TRAJECTORIES_FOLDER,
     LoggedTrajectory,

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from swift_deepeyes.core.logged import IMAGES_FOLDER, LoggedTrajectory
-from swift_deepeyes.core.trajectory import CallRecord
+from swift_deepeyes.record.record import IMAGES_FOLDER, LoggedTrajectory
+from swift_deepeyes.episode.trajectory import CallRecord
 from swift_deepeyes.demo.toy.scenes import VIEW_SIDE
 
 _TEXT_WIDTH = 62  # characters

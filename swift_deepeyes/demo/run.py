@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 from swift_deepeyes.demo import commands, figures, picture
-from swift_deepeyes.demo.exam import Result, take_exam
+from swift_deepeyes.demo.evaluation import Result, take_exam
 from swift_deepeyes.demo.figures import StepFigures, Summary
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
 from swift_deepeyes.viewer.build import PageLimits
-from swift_deepeyes.viewer.command import write_page
+from swift_deepeyes.viewer.output import write_page
 
 _PROMPTS = 256
 _POLL_SECONDS = 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from swift_deepeyes.core.settings import JudgeKind, Settings
+from swift_deepeyes.settings import JudgeKind, Settings
 from swift_deepeyes.doctor.finding import Finding, failed, ok
 from swift_deepeyes.judge import make_judge
 from swift_deepeyes.judge.check import ServerKind, check_known_cases, identify_server

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from swift_deepeyes.core.boxes import Size
-from swift_deepeyes.core.pixels import ViewRecipe
-from swift_deepeyes.core.trajectory import RECORD_KEY
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.view import ViewRecipe
+from swift_deepeyes.episode.trajectory import RECORD_KEY
 from swift_deepeyes.doctor.finding import Finding, failed, ok, skipped, warning
 
 PROBE_SIZE = Size(1920, 1080)

@@ -7,8 +7,8 @@ from hashlib import sha256
 
 from pydantic import Field
 
-from swift_deepeyes.core.settings import Settings
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.settings import Settings
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.names import BenchmarkName, ToolMode
 from swift_deepeyes.evaluation.question import Question
 from swift_deepeyes.evaluation.served_model import ServedModel

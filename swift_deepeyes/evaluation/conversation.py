@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from swift_deepeyes.core.gallery import Gallery
-from swift_deepeyes.core.logged import PromptMessage
-from swift_deepeyes.core.pixels import to_png
-from swift_deepeyes.core.prompt import IMAGE_TAG
-from swift_deepeyes.core.trajectory import valid_text
+from swift_deepeyes.episode.images import ConversationImages
+from swift_deepeyes.record.record import PromptMessage
+from swift_deepeyes.episode.view import to_png
+from swift_deepeyes.episode.messages import IMAGE_TAG
+from swift_deepeyes.episode.trajectory import valid_text
 from swift_deepeyes.evaluation.endpoint import Messages
 
 
 class Conversation:
     """Messages in OpenAI's format; images are taken from the gallery in `<image>` order."""
 
-    def __init__(self, prompt: Sequence[PromptMessage], gallery: Gallery) -> None:
+    def __init__(self, prompt: Sequence[PromptMessage], gallery: ConversationImages) -> None:
         """Encodes the prompt's images: call it off the event loop. Raises `UnreadableImage`."""
         self._gallery = gallery
         self._shown = 0

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from swift_deepeyes.core.boxes import BoxRules
-from swift_deepeyes.core.context import MESSAGE_MARGIN, ContextMeter
-from swift_deepeyes.core.episode import Episode, Limits, Observation
-from swift_deepeyes.core.gallery import Gallery
-from swift_deepeyes.core.logged import PromptMessage
-from swift_deepeyes.core.picture_cache import PictureCache
-from swift_deepeyes.core.pixels import CropLimits
-from swift_deepeyes.core.prompt import turn_instruction
-from swift_deepeyes.core.settings import Settings
-from swift_deepeyes.core.tool import Scene
-from swift_deepeyes.core.trajectory import Trajectory
+from swift_deepeyes.episode.boxes import BoxRules
+from swift_deepeyes.episode.context import MESSAGE_MARGIN, ContextMeter
+from swift_deepeyes.episode.episode import Episode, EpisodeLimits, Observation
+from swift_deepeyes.episode.images import ConversationImages
+from swift_deepeyes.record.record import PromptMessage
+from swift_deepeyes.episode.view_cache import ViewCache
+from swift_deepeyes.episode.view import CropLimits
+from swift_deepeyes.episode.messages import turn_instruction
+from swift_deepeyes.settings import Settings
+from swift_deepeyes.episode.tool import ToolContext
+from swift_deepeyes.episode.trajectory import Trajectory
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.conversation import Conversation
 from swift_deepeyes.evaluation.endpoint import Endpoint, Reply, ServerRefused
@@ -62,7 +62,7 @@ class Driver:
         self._max_context = model.max_context
         self._max_images = settings.max_images
         self._count = token_counter(model.tokenizer)
-        self._pictures = PictureCache(int(settings.picture_cache_gb * 2**30))
+        self._pictures = ViewCache(int(settings.picture_cache_gb * 2**30))
         self._threads = ThreadPoolExecutor(_IMAGE_THREADS, thread_name_prefix="images")
 
     def close(self) -> None:
@@ -134,9 +134,9 @@ class Driver:
             return messages_without_tool(trial.question, trial.order)
         return messages_with_tool(trial.question, trial.order, self._config.system_prompt)
 
-    def _gallery(self, trial: Trial) -> Gallery:
+    def _gallery(self, trial: Trial) -> ConversationImages:
         chosen = self._settings
-        return Gallery(
+        return ConversationImages(
             [str(image) for image in trial.question.images],
             load=open_image,
             recipe=self._recipe,
@@ -153,17 +153,17 @@ class Driver:
         self,
         trial: Trial,
         prompt: tuple[PromptMessage, ...],
-        gallery: Gallery,
+        gallery: ConversationImages,
         replies: list[Reply],
     ) -> Episode:
-        """The engine, set up as training sets it up (host/scheduler.py)."""
+        """The engine, set up as training sets it up (ms_swift/scheduler.py)."""
         chosen = self._settings
         rules = BoxRules(min_side=chosen.min_crop_side, small_boxes=chosen.small_boxes)
         return Episode(
-            scene=Scene(gallery, self._model.frame, rules),
+            scene=ToolContext(gallery, self._model.frame, rules),
             toolbox=_toolbox(trial, prompt),
             instruction=turn_instruction(_last_user_text(prompt)),
-            limits=Limits(self._config.max_turns, chosen.max_calls_per_turn, self._max_images),
+            limits=EpisodeLimits(self._config.max_turns, chosen.max_calls_per_turn, self._max_images),
             meter=ContextMeter(
                 self._max_context,
                 self._count,
@@ -181,14 +181,14 @@ class Driver:
             return reply.completion_tokens
         return self._count(reply.text)
 
-    def _prompt_tokens(self, prompt: tuple[PromptMessage, ...], gallery: Gallery) -> int:
+    def _prompt_tokens(self, prompt: tuple[PromptMessage, ...], gallery: ConversationImages) -> int:
         """An upper estimate of the first prompt's tokens."""
         text = sum(self._count(message.text) + MESSAGE_MARGIN for message in prompt)
         # Two more: the frame of the reply, and a system prompt of the server's own template.
         return text + 3 * MESSAGE_MARGIN + gallery.source_tokens()
 
     def _next_prompt_tokens(
-        self, expected: int, reply: Reply, observation: Observation, gallery: Gallery
+        self, expected: int, reply: Reply, observation: Observation, gallery: ConversationImages
     ) -> int:
         """What the server counted in this turn, and what was added since."""
         before = expected if reply.prompt_tokens is None else reply.prompt_tokens

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from swift_deepeyes.core.proxy import ProxySettingError, proxy_for, without_password
+from swift_deepeyes.chat.proxy import ProxySettingError, proxy_for, without_password
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.failures import (
     CallFailed,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from swift_deepeyes.core.settings import Settings
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.settings import Settings
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.benchmarks import load_questions
 from swift_deepeyes.evaluation.config import Config, fingerprint
 from swift_deepeyes.evaluation.driver import Driver

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 import httpx
 
-from swift_deepeyes.core.proxy import without_password
+from swift_deepeyes.chat.proxy import without_password
 
 
 class Cause(StrEnum):

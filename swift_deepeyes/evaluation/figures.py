@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from swift_deepeyes.core.crops import crop_areas
-from swift_deepeyes.core.logged import LoggedTrajectory
-from swift_deepeyes.core.trajectory import CallStatus, FrozenModel
-from swift_deepeyes.evaluation.guessers import Guessers, guess
+from swift_deepeyes.record.crops import crop_areas
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.episode.trajectory import CallStatus, FrozenModel
+from swift_deepeyes.evaluation.chance import ChanceBaseline, guess
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.statistics import Share, paired_difference, share
 from swift_deepeyes.evaluation.trial import Trial, rotation_count
@@ -59,7 +59,7 @@ class Figures(FrozenModel):
     questions: int
     samples: int
     rotations: int
-    guessers: Guessers
+    guessers: ChanceBaseline
     modes: tuple[ModeFigures, ...]
     gain: Share | None
 

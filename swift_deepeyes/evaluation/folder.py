@@ -1,6 +1,6 @@
 """The folder of one evaluation: every finished trajectory on disk, at once and for good.
 
-The layout is that of a training log (core/logged.py), so the viewer shows both. What a killed run
+The layout is that of a training log (record/record.py), so the viewer shows both. What a killed run
 left behind is read again; a folder that belongs to other settings is refused.
 """
 
@@ -19,14 +19,14 @@ from types import TracebackType
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from swift_deepeyes.core.logged import (
+from swift_deepeyes.record.record import (
     IMAGES_FOLDER,
     RUN_FILE,
     TRAJECTORIES_FOLDER,
     LoggedTrajectory,
     RunInfo,
 )
-from swift_deepeyes.core.trajectory import CallRecord
+from swift_deepeyes.episode.trajectory import CallRecord
 from swift_deepeyes.evaluation.image_files import open_embedded, open_image
 from swift_deepeyes.evaluation.reply import valid_text
 

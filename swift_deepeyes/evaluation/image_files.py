@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from swift_deepeyes.core.pixels import UnreadableImage
+from swift_deepeyes.episode.view import UnreadableImage
 
 
 def open_image(path: str) -> Image.Image:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from swift_deepeyes.core.boxes import Size
-from swift_deepeyes.core.pixels import UnreadableImage, ViewRecipe, decode, to_png
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.view import UnreadableImage, ViewRecipe, decode, to_png
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.conversation import image_part
 from swift_deepeyes.evaluation.endpoint import Endpoint, ReplyUnusable, ServerRefused

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from swift_deepeyes.core.logged import PromptMessage
-from swift_deepeyes.core.scoring_rule import ScoringRule
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.record.record import PromptMessage
+from swift_deepeyes.scoring.scheme import ScoringScheme
+from swift_deepeyes.episode.trajectory import FrozenModel
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -38,7 +38,7 @@ class Question(FrozenModel):
     alternatives: tuple[str, ...] = ()
     category: str
     is_closed: bool = True
-    rule: ScoringRule = ScoringRule.VISUAL
+    rule: ScoringScheme = ScoringScheme.VISUAL
     prompt: tuple[PromptMessage, ...] = ()
     toolbox: str | None = None
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.failures import CallFailed, Cause, ReplyUnusable, message_in, shorten
 
 _TRUNCATED = frozenset({"length", "max_tokens", "model_length"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.figures import Figures
 from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.pixel_check import PixelCheck

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from swift_deepeyes.core.logged import LoggedTrajectory
-from swift_deepeyes.core.pixels import UnreadableImage
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.episode.view import UnreadableImage
 from swift_deepeyes.evaluation.driver import Driver, Played
 from swift_deepeyes.evaluation.endpoint import ReplyUnusable, ServerFailed, ServerRefused
 from swift_deepeyes.evaluation.folder import EvaluationFolder

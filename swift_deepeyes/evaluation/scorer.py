@@ -1,4 +1,4 @@
-"""From a trajectory to right or wrong, by the rules of training (core/scoring.py).
+"""From a trajectory to right or wrong, by the rules of training (scoring/score.py).
 
 Closed questions (option letters, yes or no, a number) are decided by rules alone, so that their
 figures need no judge and no luck; open ones go to the judge that the settings name.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from swift_deepeyes.core.logged import LoggedTrajectory
-from swift_deepeyes.core.scored_row import ScoredRow
-from swift_deepeyes.core.scoring import SampleScore, score_batch
-from swift_deepeyes.core.settings import JudgeKind, Settings
-from swift_deepeyes.core.transcript import transcript_of_record
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.scoring.row import ScoredRow
+from swift_deepeyes.scoring.score import SampleScore, score_batch
+from swift_deepeyes.settings import JudgeKind, Settings
+from swift_deepeyes.scoring.transcript import transcript_of_record
 from swift_deepeyes.evaluation.driver import Played
 from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.names import BenchmarkName, ToolMode

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from swift_deepeyes.core.boxes import Frame
-from swift_deepeyes.core.pixels import ViewRecipe
-from swift_deepeyes.core.settings import BoxFormat
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.episode.boxes import Frame
+from swift_deepeyes.episode.view import ViewRecipe
+from swift_deepeyes.settings import BoxFormat
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.names import Family
 
 MIN_TOKENS = 4

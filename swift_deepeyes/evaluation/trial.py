@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.question import LETTERS, Question
 

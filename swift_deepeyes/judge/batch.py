@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, Verdict
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
 from swift_deepeyes.judge.caller import Caller, Inquiry
 from swift_deepeyes.judge.client import Reply
 from swift_deepeyes.judge.contact import Contact
 from swift_deepeyes.judge.errors import CallFailedError, FailureKind, RequestRefusedError
-from swift_deepeyes.judge.limits import Limits
+from swift_deepeyes.judge.limits import JudgeLimits
 from swift_deepeyes.judge.policy import Policy
 from swift_deepeyes.judge.race import CallFailedAtServerError
 from swift_deepeyes.judge.rules import decide
 from swift_deepeyes.judge.server import Pool, Server
-from swift_deepeyes.judge.stats import Tally
+from swift_deepeyes.judge.stats import JudgeCounts
 
 FRESH_ROUNDS = 1  # more tries for a question whose failures may have been the server's absence
 
@@ -59,8 +59,8 @@ class Batch:
         session: aiohttp.ClientSession,
         pool: Pool,
         policy: Policy,
-        limits: Limits,
-        tally: Tally,
+        limits: JudgeLimits,
+        tally: JudgeCounts,
     ) -> None:
         self._pool = pool
         self._policy = policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import blake2b
 
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Verdict
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Verdict
 from swift_deepeyes.judge.prompt import PROMPT_VERSION
 
 

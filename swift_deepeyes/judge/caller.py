@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from swift_deepeyes.core.verdict import JudgeQuestion
+from swift_deepeyes.scoring.verdict import JudgeQuestion
 from swift_deepeyes.judge.client import Reply, call, request_body
 from swift_deepeyes.judge.contact import Contact
 from swift_deepeyes.judge.errors import (
@@ -20,12 +20,12 @@ from swift_deepeyes.judge.errors import (
     WrongServerError,
 )
 from swift_deepeyes.judge.guidance import Guidance
-from swift_deepeyes.judge.limits import Limits
+from swift_deepeyes.judge.limits import JudgeLimits
 from swift_deepeyes.judge.patience import Patience
 from swift_deepeyes.judge.prompt import CHOICES
 from swift_deepeyes.judge.race import CallFailedAtServerError, Race
 from swift_deepeyes.judge.server import Pool, Server
-from swift_deepeyes.judge.stats import Tally
+from swift_deepeyes.judge.stats import JudgeCounts
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Caller:
         self,
         session: aiohttp.ClientSession,
         pool: Pool,
-        limits: Limits,
-        tally: Tally,
+        limits: JudgeLimits,
+        tally: JudgeCounts,
         contact: Contact,
     ) -> None:
         self._session = session

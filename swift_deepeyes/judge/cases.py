@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
 
-from swift_deepeyes.core.trajectory import FrozenModel
-from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind, Verdict
+from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind, Verdict
 
 
 class JudgeCase(FrozenModel):

@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from swift_deepeyes.core.verdict import JudgeQuestion
+from swift_deepeyes.scoring.verdict import JudgeQuestion
 from swift_deepeyes.judge.address import Address
 from swift_deepeyes.judge.errors import (
     CallFailedError,

@@ -14,7 +14,7 @@ import time
 
 import aiohttp
 
-from swift_deepeyes.core.verdict import JudgeQuestion, QuestionKind
+from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind
 from swift_deepeyes.judge.client import call, request_body
 from swift_deepeyes.judge.errors import (
     CallFailedError,
@@ -32,9 +32,9 @@ from swift_deepeyes.judge.identity import (
     ServerKind,
     identify,
 )
-from swift_deepeyes.judge.limits import Limits
+from swift_deepeyes.judge.limits import JudgeLimits
 from swift_deepeyes.judge.server import Pool, Server
-from swift_deepeyes.judge.stats import Tally
+from swift_deepeyes.judge.stats import JudgeCounts
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Contact:
     """The line to the servers during one batch."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, pool: Pool, limits: Limits, tally: Tally
+        self, session: aiohttp.ClientSession, pool: Pool, limits: JudgeLimits, tally: JudgeCounts
     ) -> None:
         self._session = session
         self._pool = pool

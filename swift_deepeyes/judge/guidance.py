@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from swift_deepeyes.core.verdict import QuestionKind
+from swift_deepeyes.scoring.verdict import QuestionKind
 from swift_deepeyes.judge.prompt import CHOICES
 
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from swift_deepeyes.core.secret import hide_secrets
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.secret import hide_secrets
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.judge.address import Address
 
 SETTING = "DEEPEYES_JUDGE_BASE_URL"

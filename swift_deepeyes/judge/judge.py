@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from swift_deepeyes.core.settings import JudgeKind, Settings
-from swift_deepeyes.core.verdict import JudgeQuestion, Verdict
+from swift_deepeyes.settings import JudgeKind, Settings
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
 from swift_deepeyes.judge.openai_judge import OpenAIJudge
 from swift_deepeyes.judge.policy import policy_for
 from swift_deepeyes.judge.rule_judge import RuleJudge

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from swift_deepeyes.core.settings import Settings
+from swift_deepeyes.settings import Settings
 
 
 @dataclass(frozen=True)
-class Limits:
+class JudgeLimits:
     """Everything is in seconds but `concurrency` (calls in flight) and `retries` (per call)."""
 
     concurrency: int
@@ -22,7 +22,7 @@ class Limits:
     log_interval: float = 30.0
 
     @classmethod
-    def of(cls, settings: Settings) -> Limits:
+    def of(cls, settings: Settings) -> JudgeLimits:
         """The limits that the settings name."""
         return cls(
             concurrency=settings.judge_concurrency,

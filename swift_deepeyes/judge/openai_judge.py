@@ -7,15 +7,15 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from swift_deepeyes.core.settings import Settings
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
+from swift_deepeyes.settings import Settings
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
 from swift_deepeyes.judge.batch import Batch
 from swift_deepeyes.judge.cache import VerdictCache
 from swift_deepeyes.judge.identity import new_session
-from swift_deepeyes.judge.limits import Limits
+from swift_deepeyes.judge.limits import JudgeLimits
 from swift_deepeyes.judge.policy import Policy
 from swift_deepeyes.judge.server import Pool
-from swift_deepeyes.judge.stats import JudgeStats, Tally
+from swift_deepeyes.judge.stats import JudgeStats, JudgeCounts
 
 logger = logging.getLogger(__name__)
 
@@ -28,15 +28,15 @@ class OpenAIJudge:
     an event loop of its own.
     """
 
-    def __init__(self, settings: Settings, policy: Policy, limits: Limits | None = None) -> None:
+    def __init__(self, settings: Settings, policy: Policy, limits: JudgeLimits | None = None) -> None:
         self._policy = policy
-        self._limits = limits or Limits.of(settings)
+        self._limits = limits or JudgeLimits.of(settings)
         self._urls = settings.judge_base_url
         self._api_key = settings.judge_api_key
         self._pool = Pool.of(self._urls, settings.judge_model)
         self._cache = VerdictCache(0 if policy.one_reply_each else settings.judge_cache)
-        self._last = Tally()
-        self._totals = Tally()
+        self._last = JudgeCounts()
+        self._totals = JudgeCounts()
 
     @property
     def stats(self) -> JudgeStats:
@@ -54,7 +54,7 @@ class OpenAIJudge:
         Raises `JudgeError` when the judge stays away too long, or what listens there will never
         judge. Any other trouble ends in a stand-in verdict that says so.
         """
-        tally = Tally(questions=len(questions))
+        tally = JudgeCounts(questions=len(questions))
         try:
             return await self._judge(list(questions), tally)
         finally:
@@ -62,7 +62,7 @@ class OpenAIJudge:
             self._totals.add(tally)
             _report(tally)
 
-    async def _judge(self, questions: list[JudgeQuestion], tally: Tally) -> list[Verdict]:
+    async def _judge(self, questions: list[JudgeQuestion], tally: JudgeCounts) -> list[Verdict]:
         jobs, places = self._jobs(questions)
         verdicts = await self._settle(jobs)
         tally.by_rule = sum(verdicts[place] is not None for place in places)
@@ -100,7 +100,7 @@ class OpenAIJudge:
         jobs: list[JudgeQuestion],
         verdicts: list[Verdict | None],
         left: list[int],
-        tally: Tally,
+        tally: JudgeCounts,
     ) -> None:
         """Fill the gaps in `verdicts`, from the cache or by asking."""
         self._pool.start_batch()
@@ -139,7 +139,7 @@ def _decided(verdict: Verdict | None) -> Verdict:
     return verdict
 
 
-def _report(tally: Tally) -> None:
+def _report(tally: JudgeCounts) -> None:
     """At most one line per batch, and only if something was not as it should be."""
     if not tally.failures and not tally.unreadable and not tally.stand_in:
         return

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from importlib import resources
 from string import Template
 
-from swift_deepeyes.core.verdict import JudgeQuestion, QuestionKind
+from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind
 
 CHOICES: dict[QuestionKind, tuple[str, str]] = {
     QuestionKind.OPEN: ("1", "0"),

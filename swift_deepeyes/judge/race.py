@@ -12,7 +12,7 @@ from swift_deepeyes.judge.client import Reply
 from swift_deepeyes.judge.errors import CallFailedError, FailureKind
 from swift_deepeyes.judge.patience import SHORTEST_SECONDS, Patience
 from swift_deepeyes.judge.server import Pool, Server
-from swift_deepeyes.judge.stats import Tally
+from swift_deepeyes.judge.stats import JudgeCounts
 
 CALLS_AT_ONCE = 3  # one hangs, the one beside it too
 
@@ -37,7 +37,7 @@ class _Call:
 class Race:
     """Lives as long as one question is waited for; `ask` makes one call."""
 
-    def __init__(self, ask: Ask, pool: Pool, patience: Patience, tally: Tally) -> None:
+    def __init__(self, ask: Ask, pool: Pool, patience: Patience, tally: JudgeCounts) -> None:
         self._ask = ask
         self._pool = pool
         self._patience = patience

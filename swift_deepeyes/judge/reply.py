@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.prompt import CHOICES
 from swift_deepeyes.judge.reply_json import take_json
 from swift_deepeyes.judge.reply_text import spoken_lines, spoken_text

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from swift_deepeyes.core.verdict import Outcome
+from swift_deepeyes.scoring.verdict import Outcome
 from swift_deepeyes.judge.verdict_words import read_whole
 
 _KEYS = frozenset(

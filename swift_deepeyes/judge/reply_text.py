@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from swift_deepeyes.core.verdict import JudgeQuestion
+from swift_deepeyes.scoring.verdict import JudgeQuestion
 from swift_deepeyes.judge.prompt import defuse
 from swift_deepeyes.judge.verdict_words import read_line, read_whole
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, Verdict
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
 from swift_deepeyes.judge.rules import decide
-from swift_deepeyes.judge.stats import JudgeStats, Tally
+from swift_deepeyes.judge.stats import JudgeStats, JudgeCounts
 
 
 class RuleJudge:
     """Decides by `rules.decide`; what no rule can read is `unreadable`, and counted as that."""
 
     def __init__(self) -> None:
-        self._last = Tally()
-        self._totals = Tally()
+        self._last = JudgeCounts()
+        self._totals = JudgeCounts()
 
     @property
     def stats(self) -> JudgeStats:
@@ -32,7 +32,7 @@ class RuleJudge:
         # Off the loop: comparing formulas may wait for the math worker.
         decided = await asyncio.to_thread(self._decide_all, list(questions))
         undecided = sum(verdict.outcome is Outcome.UNREADABLE for verdict in decided)
-        self._last = Tally(
+        self._last = JudgeCounts(
             questions=len(decided), by_rule=len(decided) - undecided, unreadable=undecided
         )
         self._totals.add(self._last)

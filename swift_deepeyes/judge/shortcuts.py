@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rules import maths
 from swift_deepeyes.judge.rules.decision import MAX_ANSWER, final_answer
 from swift_deepeyes.judge.rules.letters import bare_letter, read_options

@@ -9,7 +9,7 @@ from statistics import median
 
 from pydantic import Field
 
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.episode.trajectory import FrozenModel
 
 LATENCIES_KEPT = 20_000
 """Calls whose latency the totals remember: enough for a p95, small enough for any run."""
@@ -42,7 +42,7 @@ class JudgeStats(FrozenModel):
 
 
 @dataclass
-class Tally:
+class JudgeCounts:
     """The figures while they are being counted."""
 
     questions: int = 0
@@ -61,7 +61,7 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: JudgeCounts) -> None:
         """Take another tally's counts into this one."""
         for name, value in vars(other).items():
             mine = getattr(self, name)

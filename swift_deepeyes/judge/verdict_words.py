@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.core.verdict import Outcome
+from swift_deepeyes.scoring.verdict import Outcome
 
 RIGHT_MARKS, WRONG_MARKS = "✅✔✓☑", "❌✗✘✖❎"
 _RIGHT = (

@@ -10,10 +10,10 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
-from swift_deepeyes.core.log_reader import read_lines, read_metrics
-from swift_deepeyes.core.logged import METRICS_FILE, TRAJECTORIES_FOLDER, LoggedTrajectory
-from swift_deepeyes.core.metrics import PREFIX
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.record.lines import read_lines, read_metrics
+from swift_deepeyes.record.record import METRICS_FILE, TRAJECTORIES_FOLDER, LoggedTrajectory
+from swift_deepeyes.metrics.counts import PREFIX
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.planning.costs import judge_load, step_seconds
 from swift_deepeyes.planning.plan import Unit
 from swift_deepeyes.planning.setup import Lengths, Setup, image_tokens

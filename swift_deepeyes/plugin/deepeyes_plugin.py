@@ -4,6 +4,6 @@ It stands alone in its folder because ms-swift puts that folder first on `sys.pa
 would shadow any module of the same name.
 """
 
-from swift_deepeyes.host.register import register_all
+from swift_deepeyes.ms_swift.register import register_all
 
 register_all()

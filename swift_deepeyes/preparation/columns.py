@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from swift_deepeyes.core.struct_columns import STRUCT_KEYS
+from swift_deepeyes.dataset.struct_columns import STRUCT_KEYS
 from swift_deepeyes.preparation.choices import UnknownColumns
 from swift_deepeyes.preparation.errors import PrepareError
 from swift_deepeyes.preparation.recipe import Recipe

@@ -8,25 +8,25 @@ from typing import Any
 
 import pyarrow as pa
 
-from swift_deepeyes.core.image_check import BadImageError, Entry, as_entry
-from swift_deepeyes.preparation.aligned import AlignedRow, Shape, align
+from swift_deepeyes.dataset.image_check import BadImageError, Entry, as_entry
+from swift_deepeyes.preparation.normalised import NormalisedRow, Shape, align
 from swift_deepeyes.preparation.columns import IMAGES, kept_unknown, output_schema
 from swift_deepeyes.preparation.facts import RowFacts, facts_of
-from swift_deepeyes.preparation.flaw import Flaw
+from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.parts import PART_BYTES, PART_ROWS, WorkFolder
-from swift_deepeyes.preparation.pictures import ImageJob, Picture
-from swift_deepeyes.preparation.pool import PicturePool
+from swift_deepeyes.preparation.images import ImageJob, PreparedImage
+from swift_deepeyes.preparation.pool import ImagePool
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.source import Source
 
 CHUNK_ROWS = 4  # per call of a worker
 
-TreatedRow = tuple[AlignedRow, list[Picture]]
+TreatedRow = tuple[NormalisedRow, list[PreparedImage]]
 RowCount = Callable[[int], None]
 
 
 def convert(
-    source: Source, recipe: Recipe, work: WorkFolder, pool: PicturePool, on_rows: RowCount
+    source: Source, recipe: Recipe, work: WorkFolder, pool: ImagePool, on_rows: RowCount
 ) -> None:
     """Turn the whole source file into parts; `on_rows` hears of each further number of rows."""
     parts_done, rows_done = work.open()
@@ -50,20 +50,20 @@ def convert(
         on_rows(len(batch))
 
 
-def _treated(rows: Iterator[AlignedRow], recipe: Recipe, pool: PicturePool) -> Iterator[TreatedRow]:
-    def jobs_of(chunk: list[AlignedRow]) -> list[ImageJob]:
+def _treated(rows: Iterator[NormalisedRow], recipe: Recipe, pool: ImagePool) -> Iterator[TreatedRow]:
+    def jobs_of(chunk: list[NormalisedRow]) -> list[ImageJob]:
         return [_job(row, recipe) for row in chunk]
 
     for chunk, pictures in pool.treat_in_order(_chunks(rows), jobs_of, _encoded_bytes):
         yield from zip(chunk, pictures, strict=True)
 
 
-def _job(row: AlignedRow, recipe: Recipe) -> ImageJob:
-    images = () if Flaw.EXCLUDED_CHART in row.flaws else row.images
+def _job(row: NormalisedRow, recipe: Recipe) -> ImageJob:
+    images = () if RowIssue.EXCLUDED_CHART in row.flaws else row.images
     return ImageJob(images, recipe.limits(row.data_source))
 
 
-def _chunks(rows: Iterator[AlignedRow]) -> Iterator[list[AlignedRow]]:
+def _chunks(rows: Iterator[NormalisedRow]) -> Iterator[list[NormalisedRow]]:
     while chunk := list(islice(rows, CHUNK_ROWS)):
         yield chunk
 
@@ -77,7 +77,7 @@ def _up_to_a_part(rows: Iterator[TreatedRow]) -> Iterator[TreatedRow]:
             return
 
 
-def _encoded_bytes(rows: Iterable[AlignedRow]) -> int:
+def _encoded_bytes(rows: Iterable[NormalisedRow]) -> int:
     contents = (
         image.get("bytes") if isinstance(image, dict) else image
         for row in rows
@@ -95,7 +95,7 @@ def _table(batch: list[TreatedRow], facts: list[RowFacts], schema: pa.Schema) ->
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _columns(row: AlignedRow, pictures: list[Picture]) -> dict[str, Any]:
+def _columns(row: NormalisedRow, pictures: list[PreparedImage]) -> dict[str, Any]:
     entries = [
         picture.changed or _unchanged(image)
         for image, picture in zip(row.images, pictures, strict=True)

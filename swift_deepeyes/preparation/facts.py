@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from swift_deepeyes.core.scoring_rule import ScoringRule
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.scoring.scheme import ScoringScheme
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.judge.rules.text import normalise
-from swift_deepeyes.preparation.aligned import AlignedRow
-from swift_deepeyes.preparation.flaw import Flaw
-from swift_deepeyes.preparation.pictures import DIGEST_BYTES, Picture
+from swift_deepeyes.preparation.normalised import NormalisedRow
+from swift_deepeyes.preparation.issue import RowIssue
+from swift_deepeyes.preparation.images import DIGEST_BYTES, PreparedImage
 from swift_deepeyes.preparation.references import is_outside_options, is_unmatched
 
 PixelSize = tuple[int, int]
@@ -22,8 +22,8 @@ class RowFacts(FrozenModel):
     number: int
     index: str
     source: str
-    rule: ScoringRule
-    flaws: dict[Flaw, str]
+    rule: ScoringScheme
+    flaws: dict[RowIssue, str]
     is_written: bool  # it is in the part; a later stage may still leave it out
     split_key: str  # the first image's digest, so that an image never stands on both sides
     question_key: str  # images and question: the same for contradictory rows
@@ -38,7 +38,7 @@ class RowFacts(FrozenModel):
 
 
 def facts_of(
-    number: int, row: AlignedRow, pictures: Sequence[Picture], dropped: frozenset[Flaw]
+    number: int, row: NormalisedRow, pictures: Sequence[PreparedImage], dropped: frozenset[RowIssue]
 ) -> RowFacts:
     """The facts of one row, its images treated."""
     flaws = {**row.flaws, **_image_flaws(pictures), **_reference_flaws(row)}
@@ -60,17 +60,17 @@ def facts_of(
     )
 
 
-def _image_flaws(pictures: Sequence[Picture]) -> dict[Flaw, str]:
+def _image_flaws(pictures: Sequence[PreparedImage]) -> dict[RowIssue, str]:
     return {picture.flaw: picture.reason for picture in pictures if picture.flaw is not None}
 
 
-def _reference_flaws(row: AlignedRow) -> dict[Flaw, str]:
-    flaws: dict[Flaw, str] = {}
+def _reference_flaws(row: NormalisedRow) -> dict[RowIssue, str]:
+    flaws: dict[RowIssue, str] = {}
     scored = row.scored
     if scored.reference and is_outside_options(scored.question, scored.reference):
-        flaws[Flaw.NOT_AN_OPTION] = scored.reference
+        flaws[RowIssue.NOT_AN_OPTION] = scored.reference
     if is_unmatched(scored):
-        flaws[Flaw.UNMATCHED_REFERENCE] = scored.reference
+        flaws[RowIssue.UNMATCHED_REFERENCE] = scored.reference
     return flaws
 
 

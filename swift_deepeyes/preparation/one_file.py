@@ -14,16 +14,16 @@ from swift_deepeyes.preparation.assembly import assemble
 from swift_deepeyes.preparation.choices import ChartPolicy
 from swift_deepeyes.preparation.columns import output_schema, unknown_columns
 from swift_deepeyes.preparation.convert import convert
-from swift_deepeyes.preparation.flaw import Flaw
+from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.parts import WorkFolder
-from swift_deepeyes.preparation.pool import PicturePool
+from swift_deepeyes.preparation.pool import ImagePool
 from swift_deepeyes.preparation.progress import Progress
 from swift_deepeyes.preparation.recipe import CHART_SOURCE, Recipe
 from swift_deepeyes.preparation.registration import file_name
 from swift_deepeyes.preparation.report import FileReport
 from swift_deepeyes.preparation.source import Source
 from swift_deepeyes.preparation.split import Side
-from swift_deepeyes.preparation.tally import Tally, tally_of
+from swift_deepeyes.preparation.tally import FileCounts, tally_of
 
 logger = logging.getLogger(__name__)
 
@@ -65,10 +65,10 @@ class Job:
         return WorkFolder(self.out / WORK_FOLDER / self.name, self.fingerprint)
 
 
-def prepare_file(job: Job, pool: PicturePool, progress: Progress) -> FileReport:
+def prepare_file(job: Job, pool: ImagePool, progress: Progress) -> FileReport:
     """Do the job; parts of an earlier run are used, and removed by the caller at the end."""
     if _is_excluded_whole(job):
-        tally = Tally(job.recipe.dropped)
+        tally = FileCounts(job.recipe.dropped)
         tally.add_excluded(job.source.rows, CHART_SOURCE)
         for path in job.outputs.values():
             path.unlink(missing_ok=True)
@@ -98,11 +98,11 @@ def is_complete(file: FileReport, job: Job) -> bool:
 def _is_excluded_whole(job: Job) -> bool:
     """Whether every row is a chart's that nobody wants: such a file is not read at all."""
     excluded = job.recipe.chart is ChartPolicy.EXCLUDE
-    dropped = Flaw.EXCLUDED_CHART in job.recipe.dropped
+    dropped = RowIssue.EXCLUDED_CHART in job.recipe.dropped
     return excluded and dropped and job.source.data_sources() == {CHART_SOURCE}
 
 
-def _report(job: Job, tally: Tally, rows: dict[Side, int], progress: Progress) -> FileReport:
+def _report(job: Job, tally: FileCounts, rows: dict[Side, int], progress: Progress) -> FileReport:
     if tally.math_references:
         progress.begin(f"{job.name}: math references", len(tally.math_references))
     return FileReport(

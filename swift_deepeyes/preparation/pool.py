@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from swift_deepeyes.preparation.errors import PrepareError
-from swift_deepeyes.preparation.pictures import ImageJob, Picture, do_jobs
+from swift_deepeyes.preparation.images import ImageJob, PreparedImage, do_jobs
 
 MAX_WAITING_BYTES = 64 * 2**20
 """Encoded images that are read and not yet treated: bounds memory whatever the image size."""
@@ -27,7 +27,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-class PicturePool:
+class ImagePool:
     """A pool of image workers; a context manager.
 
     The workers start from a small server process (`forkserver`): this process has Arrow's threads,
@@ -40,7 +40,7 @@ class PicturePool:
         self._executor = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
         self._ahead = 2 * workers
 
-    def __enter__(self) -> PicturePool:
+    def __enter__(self) -> ImagePool:
         """Nothing starts before it is needed."""
         return self
 
@@ -55,9 +55,9 @@ class PicturePool:
         given: Iterable[Given],
         jobs_of: Callable[[Given], list[ImageJob]],
         bytes_of: Callable[[Given], int],
-    ) -> Iterator[tuple[Given, list[list[Picture]]]]:
+    ) -> Iterator[tuple[Given, list[list[PreparedImage]]]]:
         """Each thing given with the pictures of its jobs, in the order given."""
-        waiting: deque[tuple[Given, int, Future[list[list[Picture]]]]] = deque()
+        waiting: deque[tuple[Given, int, Future[list[list[PreparedImage]]]]] = deque()
         held = 0
         for item in given:
             size = bytes_of(item)
@@ -71,7 +71,7 @@ class PicturePool:
             done, _, future = waiting.popleft()
             yield done, self._result(future)
 
-    def _result(self, future: Future[list[list[Picture]]]) -> list[list[Picture]]:
+    def _result(self, future: Future[list[list[PreparedImage]]]) -> list[list[PreparedImage]]:
         try:
             return future.result()
         except BrokenProcessPool as error:

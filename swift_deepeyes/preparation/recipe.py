@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field, field_serializer
 
-from swift_deepeyes.core.image_check import MIN_SIDE
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.dataset.image_check import MIN_SIDE
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.preparation.choices import (
     ChartPolicy,
     PromptColumn,
     PromptStyle,
     UnknownColumns,
 )
-from swift_deepeyes.preparation.flaw import DROPPED_BY_DEFAULT, Flaw
-from swift_deepeyes.preparation.pictures import Limits
+from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
+from swift_deepeyes.preparation.images import SizeLimits
 
 CHART_SOURCE = "chart"
 CHART_MAX_PIXELS = 4_014_080
@@ -33,20 +33,20 @@ class Recipe(FrozenModel):
     max_pixels: int | None = Field(default=None, ge=MIN_SIDE**2)
     validation: float = Field(default=0.0, ge=0.0, le=0.5)
     unknown_columns: UnknownColumns = UnknownColumns.DROP
-    dropped: frozenset[Flaw] = DROPPED_BY_DEFAULT
+    dropped: frozenset[RowIssue] = DROPPED_BY_DEFAULT
 
-    def limits(self, data_source: str) -> Limits:
+    def limits(self, data_source: str) -> SizeLimits:
         """The sizes that images of this data source are brought into."""
         max_pixels = self.max_pixels
         is_unlimited = self.max_side is None and max_pixels is None
         if data_source == CHART_SOURCE:
             if self.chart is ChartPolicy.KEEP:
-                return Limits(self.min_side, None, None)
+                return SizeLimits(self.min_side, None, None)
             if is_unlimited:
                 max_pixels = CHART_MAX_PIXELS
-        return Limits(self.min_side, self.max_side, max_pixels)
+        return SizeLimits(self.min_side, self.max_side, max_pixels)
 
     @field_serializer("dropped")
-    def _in_order(self, dropped: frozenset[Flaw]) -> list[Flaw]:
+    def _in_order(self, dropped: frozenset[RowIssue]) -> list[RowIssue]:
         """A set has another order in every process; the report must not."""
         return sorted(dropped)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from swift_deepeyes.core.official_rules import read_officially
-from swift_deepeyes.core.scored_row import ScoredRow
-from swift_deepeyes.core.scoring_rule import ScoringRule
-from swift_deepeyes.core.strict_rules import read_strictly
-from swift_deepeyes.core.transcript import Exchange, Transcript
-from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.scoring.official import read_officially
+from swift_deepeyes.scoring.row import ScoredRow
+from swift_deepeyes.scoring.scheme import ScoringScheme
+from swift_deepeyes.scoring.strict import read_strictly
+from swift_deepeyes.scoring.transcript import Exchange, Transcript
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rules import decide, letters
 from swift_deepeyes.judge.rules.maths import equal
 from swift_deepeyes.judge.rules.numbers import read_quantity
@@ -76,9 +76,9 @@ def is_outside_options(question: str, reference: str) -> bool:
 
 def is_unmatched(row: ScoredRow) -> bool:
     """Whether a math row's reference, answered to the letter, is not counted as right."""
-    if row.rule is not ScoringRule.MATH or not row.reference:
+    if row.rule is not ScoringScheme.MATH or not row.reference:
         return False
-    reading = read_strictly(_answer_with(row.reference), ScoringRule.MATH, row.reference)
+    reading = read_strictly(_answer_with(row.reference), ScoringScheme.MATH, row.reference)
     if not reading.is_judged or reading.answer is None:
         return True
     question = JudgeQuestion(
@@ -93,7 +93,7 @@ def is_unmatched(row: ScoredRow) -> bool:
 def math_facts(reference: str) -> frozenset[MathFact]:
     """What is worth knowing about the reference of a math row. May wait for the math worker."""
     facts = set()
-    official = read_officially(_answer_with(reference), ScoringRule.MATH).answer
+    official = read_officially(_answer_with(reference), ScoringScheme.MATH).answer
     if official is None or official.strip() != reference.strip():
         facts.add(MathFact.CUT_BY_OFFICIAL_REGEX)
     if kind_of(reference) in (AnswerKind.LETTER, AnswerKind.NUMBER):

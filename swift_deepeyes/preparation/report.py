@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.preparation.atomic import write_text
 from swift_deepeyes.preparation.contradictions import Sighting
-from swift_deepeyes.preparation.flaw import Flaw
+from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.references import AnswerKind, MathFact
 
@@ -57,9 +57,9 @@ class FileReport(FrozenModel):
     rows_validation: int
     bytes_train: int
     bytes_validation: int
-    dropped: dict[Flaw, int]  # each row under its first reason
-    flaws: dict[Flaw, int]  # all that were found, in rows that are dropped or kept
-    examples: dict[Flaw, list[str]]
+    dropped: dict[RowIssue, int]  # each row under its first reason
+    flaws: dict[RowIssue, int]  # all that were found, in rows that are dropped or kept
+    examples: dict[RowIssue, list[str]]
     contradictions: list[tuple[Sighting, ...]]
     duplicates: int
     data_sources: dict[str, int]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from swift_deepeyes.preparation.errors import PrepareError
 from swift_deepeyes.preparation.one_file import WORK_FOLDER, Job, is_complete, prepare_file
-from swift_deepeyes.preparation.pool import PicturePool
+from swift_deepeyes.preparation.pool import ImagePool
 from swift_deepeyes.preparation.progress import Progress
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.registration import (
@@ -36,7 +36,7 @@ def prepare(
     paths = find_sources(inputs, out)
     out.mkdir(parents=True, exist_ok=True)
     report = read_report(out)
-    with _alone_in(out), PicturePool(workers) as pool:
+    with _alone_in(out), ImagePool(workers) as pool:
         for name, path in paths.items():
             with closing(Source(path)) as source:
                 job = Job(name, source, recipe, out)

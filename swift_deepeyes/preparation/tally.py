@@ -6,10 +6,10 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
-from swift_deepeyes.core.scoring_rule import ScoringRule
+from swift_deepeyes.scoring.scheme import ScoringScheme
 from swift_deepeyes.preparation.contradictions import Contradictions
 from swift_deepeyes.preparation.facts import PixelSize, RowFacts
-from swift_deepeyes.preparation.flaw import Flaw
+from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.references import AnswerKind, MathFact, kind_of, math_facts
 from swift_deepeyes.preparation.report import ImageReport, MathReport, Sizes
 
@@ -45,15 +45,15 @@ class SizeTally:
         )
 
 
-class Tally:
+class FileCounts:
     """The figures of one file, row by row."""
 
-    def __init__(self, dropped: frozenset[Flaw]) -> None:
+    def __init__(self, dropped: frozenset[RowIssue]) -> None:
         self._dropped = dropped
         self.rows = 0
-        self.dropped: Counter[Flaw] = Counter()
-        self.flaws: Counter[Flaw] = Counter()
-        self.examples: dict[Flaw, list[str]] = defaultdict(list)
+        self.dropped: Counter[RowIssue] = Counter()
+        self.flaws: Counter[RowIssue] = Counter()
+        self.examples: dict[RowIssue, list[str]] = defaultdict(list)
         self.data_sources: Counter[str] = Counter()
         self.references: Counter[str] = Counter()
         self.math_references: Counter[str] = Counter()
@@ -71,11 +71,11 @@ class Tally:
                 text = f"{facts.name}: {reason}" if reason else facts.name
                 self.examples[flaw].append(text[:SHOWN_CHARACTERS])
         if not facts.is_written:
-            first = next(flaw for flaw in Flaw if flaw in facts.flaws and flaw in self._dropped)
+            first = next(flaw for flaw in RowIssue if flaw in facts.flaws and flaw in self._dropped)
             self.dropped[first] += 1
             return
         self.references[facts.reference] += 1
-        if facts.rule is ScoringRule.MATH and facts.reference:
+        if facts.rule is ScoringScheme.MATH and facts.reference:
             self.math_references[facts.reference] += 1
         self.contradictions.add(facts)
         self._add_images(facts)
@@ -84,8 +84,8 @@ class Tally:
         """Rows that nobody reads, because every one of them is a chart's."""
         self.rows += rows
         self.data_sources[source] += rows
-        self.flaws[Flaw.EXCLUDED_CHART] += rows
-        self.dropped[Flaw.EXCLUDED_CHART] += rows
+        self.flaws[RowIssue.EXCLUDED_CHART] += rows
+        self.dropped[RowIssue.EXCLUDED_CHART] += rows
 
     def _add_images(self, facts: RowFacts) -> None:
         for before, after in zip(facts.before, facts.after, strict=True):
@@ -100,10 +100,10 @@ class Tally:
         groups = list(self.contradictions.groups())
         rows = frozenset(sighting.row for group in groups for sighting in group)
         if rows:
-            self.flaws[Flaw.CONTRADICTORY] += len(rows)
-        if not rows or Flaw.CONTRADICTORY not in self._dropped:
+            self.flaws[RowIssue.CONTRADICTORY] += len(rows)
+        if not rows or RowIssue.CONTRADICTORY not in self._dropped:
             return frozenset()
-        self.dropped[Flaw.CONTRADICTORY] += len(rows)
+        self.dropped[RowIssue.CONTRADICTORY] += len(rows)
         return rows
 
     def image_report(self) -> ImageReport:
@@ -140,15 +140,15 @@ class Tally:
             on_reference(1)
         return MathReport(
             references=self.math_references.total(),
-            unmatched=self.flaws[Flaw.UNMATCHED_REFERENCE],
+            unmatched=self.flaws[RowIssue.UNMATCHED_REFERENCE],
             facts=dict(sorted(counts.items())),
             examples=dict(sorted(examples.items())),
         )
 
 
-def tally_of(parts: Iterable[list[RowFacts]], dropped: frozenset[Flaw]) -> Tally:
+def tally_of(parts: Iterable[list[RowFacts]], dropped: frozenset[RowIssue]) -> FileCounts:
     """The tally of all parts."""
-    tally = Tally(dropped)
+    tally = FileCounts(dropped)
     for facts in parts:
         for row in facts:
             tally.add(row)

@@ -1,8 +1,8 @@
 """The tools a model can call and the toolboxes that rows choose by `env_name`."""
 
-from swift_deepeyes.core.gallery import NewImage
-from swift_deepeyes.core.tool import ImageIndex, Scene, Tool, Toolbox, ToolError, ToolResult
-from swift_deepeyes.core.trajectory import CallStatus
+from swift_deepeyes.episode.images import NewImage
+from swift_deepeyes.episode.tool import ImageIndex, ToolContext, Tool, Toolbox, ToolError, ToolResult
+from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.tools.toolboxes import (
     OFFICIAL_TOOLBOX,
     load_entry_points,
@@ -16,7 +16,7 @@ __all__ = [
     "CallStatus",
     "ImageIndex",
     "NewImage",
-    "Scene",
+    "ToolContext",
     "Tool",
     "ToolError",
     "ToolResult",

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from swift_deepeyes.core.gallery import NewImage
-from swift_deepeyes.core.tool import ImageIndex, Scene, Tool, ToolResult
+from swift_deepeyes.episode.images import NewImage
+from swift_deepeyes.episode.tool import ImageIndex, ToolContext, Tool, ToolResult
 
 
 class RotateArguments(BaseModel):
@@ -30,7 +30,7 @@ class RotateTool(Tool[RotateArguments]):
     description: ClassVar[str] = "Rotate an image by an angle in degrees."
     arguments = RotateArguments
 
-    def run(self, arguments: RotateArguments, scene: Scene) -> ToolResult:
+    def run(self, arguments: RotateArguments, scene: ToolContext) -> ToolResult:
         """Rotate image `img_idx`. The result is no rectangle of the source: it has no place."""
         shown = scene.show(arguments.img_idx)
         rotated = shown.view.rotate(arguments.angle, expand=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from swift_deepeyes.core.prompt import names_no_toolbox
-from swift_deepeyes.core.tool import Tool, Toolbox
+from swift_deepeyes.episode.messages import names_no_toolbox
+from swift_deepeyes.episode.tool import Tool, Toolbox
 from swift_deepeyes.tools.rotate import RotateTool
 from swift_deepeyes.tools.zoom import ZoomTool
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
-from swift_deepeyes.core.tool import ImageIndex, Scene, Tool, ToolResult, numbers_of_text
+from swift_deepeyes.episode.tool import ImageIndex, ToolContext, Tool, ToolResult, numbers_of_text
 
 
 class ZoomArguments(BaseModel):
@@ -14,7 +14,7 @@ class ZoomArguments(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    # Read by `Scene.box`, whose messages tell the model more than pydantic's would.
+    # Read by `ToolContext.box`, whose messages tell the model more than pydantic's would.
     bbox_2d: Annotated[Any, BeforeValidator(numbers_of_text)] = Field(
         validation_alias=AliasChoices("bbox_2d", "bbox"),
         description="The region to zoom in on: [x1, y1, x2, y2], top left and bottom right.",
@@ -35,7 +35,7 @@ class ZoomTool(Tool[ZoomArguments]):
     )
     arguments = ZoomArguments
 
-    def run(self, arguments: ZoomArguments, scene: Scene) -> ToolResult:
+    def run(self, arguments: ZoomArguments, scene: ToolContext) -> ToolResult:
         """Cut the box out of image `img_idx`."""
         shown = scene.show(arguments.img_idx)
         box = scene.box(arguments.bbox_2d, shown)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.core.logged import RUN_FILE, LoggedTrajectory
+from swift_deepeyes.record.record import RUN_FILE, LoggedTrajectory
 from swift_deepeyes.viewer.curves import all_metrics, main_curves, stacks
 from swift_deepeyes.viewer.document import MAX_TEXT_CHARACTERS, Document, Json
-from swift_deepeyes.viewer.log_directory import LogDirectory, read_log
+from swift_deepeyes.record.reader import LogDirectory, read_log
 from swift_deepeyes.viewer.page import embedded_json, render_page
-from swift_deepeyes.viewer.pictures import (
-    Picture,
-    PictureShop,
-    PictureState,
-    WantedPicture,
+from swift_deepeyes.viewer.images import (
+    PageImage,
+    PageImages,
+    ImageState,
+    WantedImage,
     count_states,
 )
 from swift_deepeyes.viewer.sample import sample_groups, spread_over_steps
@@ -42,7 +42,7 @@ class Page:
     notes: tuple[str, ...]
 
 
-def build_page(path: Path, limits: PageLimits, shop: PictureShop | None = None) -> Page:
+def build_page(path: Path, limits: PageLimits, shop: PageImages | None = None) -> Page:
     """Read the log in `path` and make its page. Raises `LogError` where there is none."""
     log = read_log(path)
     items = sample_groups(log.trajectories, limits.max_trajectories)
@@ -51,7 +51,7 @@ def build_page(path: Path, limits: PageLimits, shop: PictureShop | None = None) 
     document.add_all(items)
     text_bytes = len(embedded_json([document.rows, document.details, document.texts]).encode())
     budget = max(0, int(limits.max_megabytes * _MEGABYTE) - text_bytes)
-    by_name = (shop or PictureShop()).pictures(wanted, budget)
+    by_name = (shop or PageImages()).pictures(wanted, budget)
     pictures = [by_name[item.name] for item in wanted]
     notes = (
         *_notes_on_log(log),
@@ -66,7 +66,7 @@ def build_page(path: Path, limits: PageLimits, shop: PictureShop | None = None) 
 
 def wanted_pictures(
     log: LogDirectory, items: Sequence[LoggedTrajectory], limits: PageLimits
-) -> list[WantedPicture]:
+) -> list[WantedImage]:
     """Every image once, the most useful first: sources before crops, each spread over the steps."""
     sources: list[tuple[int, str]] = []
     crops: list[tuple[int, str]] = []
@@ -79,7 +79,7 @@ def wanted_pictures(
     crop_names = dict.fromkeys(spread_over_steps(dict.fromkeys(crops)))
     ordered = [(name, limits.source_side) for name in source_names]
     ordered += [(name, limits.crop_side) for name in crop_names if name not in source_names]
-    return [WantedPicture(name, log.image_path(name), side) for name, side in ordered]
+    return [WantedImage(name, log.image_path(name), side) for name, side in ordered]
 
 
 def _head(log: LogDirectory, notes: Sequence[str]) -> Json:
@@ -134,19 +134,19 @@ def _notes_on_texts(document: Document) -> list[str]:
     return [f"{texts} over {MAX_TEXT_CHARACTERS:,} characters shown without the middle"]
 
 
-def _notes_on_pictures(pictures: Sequence[Picture], limits: PageLimits) -> list[str]:
+def _notes_on_pictures(pictures: Sequence[PageImage], limits: PageLimits) -> list[str]:
     counts = count_states(pictures)
     notes = []
-    if counts[PictureState.OVER_BUDGET]:
-        left_out = f"{counts[PictureState.OVER_BUDGET]:,} of {_count(len(pictures), 'image')}"
+    if counts[ImageState.OVER_BUDGET]:
+        left_out = f"{counts[ImageState.OVER_BUDGET]:,} of {_count(len(pictures), 'image')}"
         notes.append(
             f"{left_out} not embedded: the page is limited to {limits.max_megabytes:g} MB "
             "(--max-megabytes)"
         )
-    if counts[PictureState.MISSING]:
-        notes.append(f"{_count(counts[PictureState.MISSING], 'image file')} missing")
-    if counts[PictureState.UNREADABLE]:
-        notes.append(f"{_count(counts[PictureState.UNREADABLE], 'image file')} unreadable")
+    if counts[ImageState.MISSING]:
+        notes.append(f"{_count(counts[ImageState.MISSING], 'image file')} missing")
+    if counts[ImageState.UNREADABLE]:
+        notes.append(f"{_count(counts[ImageState.UNREADABLE], 'image file')} unreadable")
     return notes
 
 

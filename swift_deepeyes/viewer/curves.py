@@ -12,9 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from swift_deepeyes.core.logged import LoggedTrajectory, MetricsLine
-from swift_deepeyes.core.metrics import CROP_SHARE, FORMAT_ERROR_SHARE, PREFIX, tally_of
-from swift_deepeyes.core.trajectory import FrozenModel
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
+from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, PREFIX, tally_of
+from swift_deepeyes.episode.trajectory import FrozenModel
 
 Point = tuple[int, float]
 Steps = Mapping[int, list[LoggedTrajectory]]

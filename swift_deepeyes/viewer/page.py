@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from swift_deepeyes.viewer.document import Document, Json
-from swift_deepeyes.viewer.pictures import Picture
+from swift_deepeyes.viewer.images import PageImage
 
 DETAILS_PER_BLOCK = 50
 
@@ -38,7 +38,7 @@ _SCRIPTS = (
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-def render_page(head: Json, document: Document, pictures: Sequence[Picture]) -> Iterable[bytes]:
+def render_page(head: Json, document: Document, pictures: Sequence[PageImage]) -> Iterable[bytes]:
     """The page in pieces, in order. `head` is what the page shows before anything else."""
     script = _script()
     template = _static(_TEMPLATE)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from itertools import zip_longest
 from typing import TypeVar
 
-from swift_deepeyes.core.logged import LoggedTrajectory
+from swift_deepeyes.record.record import LoggedTrajectory
 
 GroupKey = tuple[int, str, str]
 KeyT = TypeVar("KeyT", bound=Hashable)

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from swift_deepeyes.core.logged import METRICS_FILE, RUN_FILE, TRAJECTORIES_FOLDER
+from swift_deepeyes.record.record import METRICS_FILE, RUN_FILE, TRAJECTORIES_FOLDER
 from swift_deepeyes.viewer.build import PageLimits, build_page
-from swift_deepeyes.viewer.log_directory import LogError
-from swift_deepeyes.viewer.pictures import PictureShop
+from swift_deepeyes.record.reader import LogError
+from swift_deepeyes.viewer.images import PageImages
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class LivePage:
 
     path: Path
     limits: PageLimits
-    _shop: PictureShop = field(default_factory=PictureShop)
+    _shop: PageImages = field(default_factory=PageImages)
     _fingerprint: _Fingerprint | None = None
     _html: bytes = b""
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from swift_deepeyes.core.logged import LoggedTrajectory, MetricsLine
-from swift_deepeyes.core.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
+from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
 from swift_deepeyes.demo import figures, picture
 from swift_deepeyes.demo.options import DemoOptions, OutputTaken, plugin_environment
 from swift_deepeyes.demo.toy.scenes import Pattern, Scene, cut, draw, room_box

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from qwen_vl_utils import fetch_image
 
-from swift_deepeyes.core.boxes import Box, BoxRules, Frame
-from swift_deepeyes.core.settings import Settings
+from swift_deepeyes.episode.boxes import Box, BoxRules, Frame
+from swift_deepeyes.settings import Settings
 from swift_deepeyes.demo.toy import build_data
 from swift_deepeyes.demo.toy.data import ToyFiles
 from swift_deepeyes.demo.toy.scenes import (

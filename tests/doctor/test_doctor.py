@@ -13,8 +13,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 
-from swift_deepeyes.cli import app
-from swift_deepeyes.core.pixels import ViewRecipe
+from swift_deepeyes.cli.main import app
+from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.doctor.dataset import check_dataset
 from swift_deepeyes.doctor.finding import Finding, Health
 from swift_deepeyes.doctor.machine import check_ports, check_versions

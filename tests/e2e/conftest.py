@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from toy import Toy, make_toy
+from tests.e2e.toy import Toy, make_toy
 
 
 @pytest.fixture(scope="session")

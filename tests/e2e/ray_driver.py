@@ -13,8 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1] / "scripts"))
-from megatron_arguments import StandIns
+from tests.scripts.megatron_arguments import StandIns
 
 from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.demo.toy import wording

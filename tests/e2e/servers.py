@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from toy import Toy, with_values, without
+from tests.e2e.toy import Toy, with_values, without
 
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess, free_port

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import lookalike
+from tests.dataset import lookalike
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageChops, ImageStat
-from toy import Toy, add_dataset, logged, training_steps, with_datasets, with_values
+from tests.e2e.toy import Toy, add_dataset, logged, training_steps, with_datasets, with_values
 
-from swift_deepeyes.core.boxes import Size
-from swift_deepeyes.core.pixels import ViewRecipe
-from swift_deepeyes.core.prompt import IMAGE_TAG
-from swift_deepeyes.core.trajectory import CallStatus, StopReason
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.view import ViewRecipe
+from swift_deepeyes.episode.messages import IMAGE_TAG
+from swift_deepeyes.episode.trajectory import CallStatus, StopReason
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS

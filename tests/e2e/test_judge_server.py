@@ -9,16 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
-from toy import Toy, training_steps
+from tests.e2e.toy import Toy, training_steps
 
-from swift_deepeyes.core.settings import Settings, settings
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.settings import Settings, settings
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
 from swift_deepeyes.judge import make_judge
 
-sys.path.append(str(Path(__file__).parents[1] / "judge"))
-from chat_server import ChatServer
+from tests.judge.chat_server import ChatServer
 
 pytestmark = pytest.mark.e2e
 
@@ -70,7 +69,7 @@ def test_rewards_against_swift_deploy(
 
 def check_rewards(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reward functions, as ms-swift calls them, with this server as the judge."""
-    from swift_deepeyes.host.rewards import DeepEyesAccuracy, DeepEyesReward
+    from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward
 
     monkeypatch.setenv("DEEPEYES_JUDGE_BASE_URL", url)
     settings.cache_clear()

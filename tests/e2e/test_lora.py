@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import Toy, logged, training_steps, with_values
+from tests.e2e.toy import Toy, logged, training_steps, with_values
 from transformers import AutoTokenizer
 
 from swift_deepeyes.demo import commands
@@ -26,8 +26,7 @@ from swift_deepeyes.planning.setup import (
     mean_trajectory,
 )
 
-sys.path.append(str(Path(__file__).parents[1] / "scripts"))
-from captured import SCRIPTS, recorded
+from tests.scripts.captured import SCRIPTS, recorded
 
 pytestmark = pytest.mark.e2e
 COUNTER = Path(__file__).parent / "plugins" / "count_tokens.py"

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from toy import Toy
+from tests.e2e.toy import Toy
 
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import swift_environment
 
-sys.path.append(str(Path(__file__).parents[1] / "scripts"))
-from captured import SCRIPTS, recorded
+from tests.scripts.captured import SCRIPTS, recorded
 
 pytestmark = pytest.mark.e2e
 PROMPTS, GENERATIONS = 4, 2

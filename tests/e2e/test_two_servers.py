@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from servers import RolloutServer, rollout_servers, server_mode
-from toy import Toy, add_dataset, training_steps, with_datasets
-from two_ranks import (
+from tests.e2e.servers import RolloutServer, rollout_servers, server_mode
+from tests.e2e.toy import Toy, add_dataset, training_steps, with_datasets
+from tests.e2e.two_ranks import (
     ENVIRONMENT,
     GENERATIONS,
     PER_RANK,
@@ -27,10 +27,10 @@ from two_ranks import (
     settings_of,
 )
 
-from swift_deepeyes.core.logged import LoggedTrajectory
-from swift_deepeyes.core.metrics import PREFIX, tally_of
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.metrics.counts import PREFIX, tally_of
 from swift_deepeyes.demo.processes import SwiftProcess
-from swift_deepeyes.viewer.log_directory import LogDirectory, read_log
+from swift_deepeyes.record.reader import LogDirectory, read_log
 
 pytestmark = pytest.mark.e2e
 STEPS = 3

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swift_deepeyes.core.logged import LoggedTrajectory
+from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.options import DemoOptions
 from swift_deepeyes.demo.processes import SwiftProcess

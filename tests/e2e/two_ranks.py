@@ -12,14 +12,13 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from toy import with_values
+from tests.e2e.toy import with_values
 
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.judge.contact import PROBE
-from swift_deepeyes.viewer.log_directory import LogDirectory, read_log
+from swift_deepeyes.record.reader import LogDirectory, read_log
 
-sys.path.append(str(Path(__file__).parents[1] / "judge"))
-from chat_server import ChatServer, Fault
+from tests.judge.chat_server import ChatServer, Fault
 
 PLUGINS = Path(__file__).parent / "plugins"
 GENERATIONS = 4

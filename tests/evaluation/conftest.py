@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eval_running import Evaluate
-from policy_server import PolicyServer
+from tests.evaluation.running import Evaluate
+from tests.evaluation.policy_server import PolicyServer
 
-from swift_deepeyes.core.settings import JudgeKind, Settings
+from swift_deepeyes.settings import JudgeKind, Settings
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.evaluate import Sources, evaluate

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from eval_files import hrbench_rows, make_pope, make_vstar, training_row, write_parquet
-from eval_running import Evaluate
-from policy_server import PolicyServer, images_of, look, one_in_ten, say_a
+from tests.evaluation.files import hrbench_rows, make_pope, make_vstar, training_row, write_parquet
+from tests.evaluation.running import Evaluate
+from tests.evaluation.policy_server import PolicyServer, images_of, look, one_in_ten, say_a
 
-from swift_deepeyes.core.logged import LoggedTrajectory
-from swift_deepeyes.core.trajectory import CallStatus
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.evaluation.folder import FolderError
 from swift_deepeyes.evaluation.names import BenchmarkName, Family, ToolMode
 from swift_deepeyes.evaluation.served_model import Stated, UnknownModel

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chat_server import ChatServer
+from tests.judge.chat_server import ChatServer
 
 
 @pytest.fixture

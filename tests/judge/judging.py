@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from swift_deepeyes.core.settings import ScoringMode, Settings
-from swift_deepeyes.core.verdict import JudgeQuestion, QuestionKind, Verdict
-from swift_deepeyes.judge.limits import Limits
+from swift_deepeyes.settings import ScoringMode, Settings
+from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind, Verdict
+from swift_deepeyes.judge.limits import JudgeLimits
 from swift_deepeyes.judge.openai_judge import OpenAIJudge
 from swift_deepeyes.judge.policy import policy_for
 
@@ -39,8 +39,8 @@ def truth(request: dict[str, Any]) -> str:
     return "1" if match is None or int(match[1]) % 3 == 0 else "0"
 
 
-def limits(**changes: Any) -> Limits:
-    """Limits for tests: the same behaviour, a twentieth of the waiting."""
+def limits(**changes: Any) -> JudgeLimits:
+    """JudgeLimits for tests: the same behaviour, a twentieth of the waiting."""
     defaults: dict[str, Any] = {
         "concurrency": 64,
         "timeout": 5.0,
@@ -51,7 +51,7 @@ def limits(**changes: Any) -> Limits:
         "probe_interval": 0.1,
         "log_interval": 0.5,
     }
-    return Limits(**(defaults | changes))
+    return JudgeLimits(**(defaults | changes))
 
 
 def make(

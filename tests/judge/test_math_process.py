@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from judging import ask
+from tests.judge.judging import ask
 
-from swift_deepeyes.core.verdict import Outcome, QuestionKind
+from swift_deepeyes.scoring.verdict import Outcome, QuestionKind
 from swift_deepeyes.judge.rules import decide, math_process, maths
 from swift_deepeyes.judge.rules.math_process import WORKER, MathProcess
 

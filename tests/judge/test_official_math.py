@@ -12,13 +12,13 @@ from functools import cache
 from itertools import product
 
 import pytest
-from judging import ask
+from tests.judge.judging import ask
 from math_verify import parse, verify
 
-from swift_deepeyes.core.scored_row import COMPLETION, read_row
-from swift_deepeyes.core.scoring import score_batch
-from swift_deepeyes.core.settings import ScoringMode
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, QuestionKind, Verdict
+from swift_deepeyes.scoring.row import COMPLETION, read_row
+from swift_deepeyes.scoring.score import score_batch
+from swift_deepeyes.settings import ScoringMode
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind, Verdict
 from swift_deepeyes.judge.policy import OFFICIAL
 
 REFERENCES = (

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from judging import ask
+from tests.judge.judging import ask
 
-from swift_deepeyes.core.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rule_judge import RuleJudge
 from swift_deepeyes.judge.rules import decide
 

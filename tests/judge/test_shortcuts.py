@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from judging import ask
+from tests.judge.judging import ask
 
-from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.shortcuts import settle
 
 OPEN, MATH = QuestionKind.OPEN, QuestionKind.MATH

@@ -1,6 +1,6 @@
 """For tests with an ms-swift before 4.0: tests, toy and CPU support know only the newer names.
 
-The package itself (`host/ms_swift.py`) does not need this and does not see it: the modules by which
+The package itself (`ms_swift/compat.py`) does not need this and does not see it: the modules by which
 it tells the versions apart (`swift.rewards`, `swift.rollout`) stay missing. Alone in its folder's
 `site`, a `sitecustomize.py` brings the same into the `swift` commands that tests start.
 """
@@ -118,7 +118,7 @@ class _Callbacks(Loader):
     def exec_module(self, module: ModuleType) -> None:
         from transformers import TrainerCallback
 
-        from swift_deepeyes.host.ms_swift import add_callback
+        from swift_deepeyes.ms_swift.compat import add_callback
 
         class OfTrainer(TrainerCallback):
             def __init__(self, args: Any, trainer: Any) -> None:

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import lookalike
+from tests.dataset import lookalike
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw

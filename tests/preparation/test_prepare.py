@@ -7,8 +7,8 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
-import lookalike
-import published
+from tests.dataset import lookalike
+from tests.preparation import published
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,26 +16,26 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from swift_deepeyes.cli import app
+from swift_deepeyes.cli.main import app
 from swift_deepeyes.preparation.errors import PrepareError
-from swift_deepeyes.preparation.flaw import DROPPED_BY_DEFAULT, Flaw
+from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
 from swift_deepeyes.preparation.progress import Silent
 from swift_deepeyes.preparation.recipe import CHART_MAX_PIXELS, Recipe
 from swift_deepeyes.preparation.report import Report, read_report
 from swift_deepeyes.preparation.run import prepare
 from swift_deepeyes.preparation.split import Side, side_of
-from swift_deepeyes.preparation.view import memory_advice, render
+from swift_deepeyes.cli.prepare_tables import memory_advice, render
 
 ROWS = 60
 # Rows of `published.FLAWS`, by what is wrong with them.
 FLAWED = {
-    3: Flaw.BROKEN_IMAGE,
-    5: Flaw.MISSING_IMAGE,
-    7: Flaw.MISSING_IMAGE,
-    9: Flaw.THIN_IMAGE,
-    11: Flaw.NO_IMAGE,
-    13: Flaw.NO_REFERENCE,
-    17: Flaw.NO_PROMPT,
+    3: RowIssue.BROKEN_IMAGE,
+    5: RowIssue.MISSING_IMAGE,
+    7: RowIssue.MISSING_IMAGE,
+    9: RowIssue.THIN_IMAGE,
+    11: RowIssue.NO_IMAGE,
+    13: RowIssue.NO_REFERENCE,
+    17: RowIssue.NO_PROMPT,
 }
 
 
@@ -74,24 +74,24 @@ def test_flawed_rows_are_dropped_and_named(usual: tuple[Report, Path]) -> None:
     kept = [row["extra_info"]["index"] for row in rows_of(usual[1], "deepeyes_vstar")]
     assert kept == [f"vstar-{number}" for number in range(ROWS) if number not in FLAWED]
     assert (file.rows_in, file.rows_train, sum(file.dropped.values())) == (ROWS, 53, 7)
-    assert file.dropped[Flaw.MISSING_IMAGE] == 2
-    assert file.examples[Flaw.BROKEN_IMAGE][0].startswith("row 3 (index vstar-3): unreadable")
-    assert "no such file" in file.examples[Flaw.MISSING_IMAGE][1]
-    assert file.flaws[Flaw.NO_QUESTION] == 1 and Flaw.NO_QUESTION not in file.dropped
+    assert file.dropped[RowIssue.MISSING_IMAGE] == 2
+    assert file.examples[RowIssue.BROKEN_IMAGE][0].startswith("row 3 (index vstar-3): unreadable")
+    assert "no such file" in file.examples[RowIssue.MISSING_IMAGE][1]
+    assert file.flaws[RowIssue.NO_QUESTION] == 1 and RowIssue.NO_QUESTION not in file.dropped
     # Row 11 has no image for its tag: one row, two flaws, dropped once.
-    assert file.flaws[Flaw.IMAGE_TAGS] == 1 and Flaw.IMAGE_TAGS not in file.dropped
+    assert file.flaws[RowIssue.IMAGE_TAGS] == 1 and RowIssue.IMAGE_TAGS not in file.dropped
 
 
 def test_flaws_can_be_kept_and_dropped_by_choice(three: Path, prepared: Any, read: Any) -> None:
-    everything = frozenset({Flaw.EXCLUDED_CHART})
+    everything = frozenset({RowIssue.EXCLUDED_CHART})
     assert prepared(three, dropped=everything).files["deepeyes_vstar"].rows_train == ROWS
     kept = read("deepeyes_vstar")
     assert kept[5]["images"] == [{"bytes": None, "path": None}]
     assert kept[17]["prompt"] == []
-    dropped = DROPPED_BY_DEFAULT | {Flaw.CONTRADICTORY, Flaw.NO_QUESTION}
+    dropped = DROPPED_BY_DEFAULT | {RowIssue.CONTRADICTORY, RowIssue.NO_QUESTION}
     file = prepared(three, dropped=dropped).files["deepeyes_vstar"]
     assert file.rows_train == 53 - 3 - 1
-    assert file.dropped[Flaw.CONTRADICTORY] == 3
+    assert file.dropped[RowIssue.CONTRADICTORY] == 3
     indices = {row["extra_info"]["index"] for row in read("deepeyes_vstar")}
     assert not indices & {"vstar-19", "vstar-21", "vstar-23", "vstar-15"}
 
@@ -101,7 +101,7 @@ def test_contradictions_and_foreign_options_are_listed(usual: tuple[Report, Path
     (group,) = files["deepeyes_vstar"].contradictions
     assert [(row.row, row.reference) for row in group] == [(19, "A"), (21, "B"), (23, "(A).")]
     assert files["deepeyes_vstar"].duplicates == 1  # "(A)." is "A"
-    assert files["deepeyes_chart"].examples[Flaw.NOT_AN_OPTION][0] == "row 25 (index 25): G"
+    assert files["deepeyes_chart"].examples[RowIssue.NOT_AN_OPTION][0] == "row 25 (index 25): G"
 
 
 def test_the_report_knows_the_math_references(usual: tuple[Report, Path]) -> None:
@@ -111,7 +111,7 @@ def test_the_report_knows_the_math_references(usual: tuple[Report, Path]) -> Non
     assert math is not None
     assert math.references == files["deepeyes_thinklite"].rows_train
     assert math.unmatched == 1  # row 27: "x}{y"
-    assert files["deepeyes_thinklite"].flaws[Flaw.UNMATCHED_REFERENCE] == 1
+    assert files["deepeyes_thinklite"].flaws[RowIssue.UNMATCHED_REFERENCE] == 1
     assert math.facts["words"] >= 10
     assert "\\{1, 2\\}" in math.examples["cut_by_official_regex"]
 
@@ -145,7 +145,7 @@ def test_charts_are_capped_kept_or_excluded(
     assert kept["deepeyes_chart"].images.reduced == 0
     assert max(max(size) for size in image_sizes(read("deepeyes_vstar"))) == 100
     report = prepared(three, chart="exclude")
-    assert report.files["deepeyes_chart"].dropped == {Flaw.EXCLUDED_CHART: ROWS}
+    assert report.files["deepeyes_chart"].dropped == {RowIssue.EXCLUDED_CHART: ROWS}
     assert not (tmp_path / "out/deepeyes_chart.parquet").exists()
     assert memory_advice(report) is None
 
@@ -154,7 +154,7 @@ def test_chart_rows_of_a_mixed_file_are_left_out_one_by_one(prepared: Any, tmp_p
     rows = [lookalike.row("chart" if i % 2 else "vstar", i) for i in range(6)]
     path = lookalike.write(tmp_path / "data/mine.parquet", rows)
     file = prepared(path, chart="exclude").files["deepeyes_mine"]
-    assert file.dropped == {Flaw.EXCLUDED_CHART: 3}
+    assert file.dropped == {RowIssue.EXCLUDED_CHART: 3}
     assert file.rows_train == 3
 
 
@@ -272,7 +272,7 @@ def test_the_command(three: Path, tmp_path: Path) -> None:
     run = CliRunner().invoke(app, [*command, *options])
     assert run.exit_code == 0, run.output
     file = read_report(out).files["deepeyes_chart"]
-    assert Flaw.NO_REFERENCE not in file.dropped and file.dropped[Flaw.NOT_AN_OPTION] == 3
+    assert RowIssue.NO_REFERENCE not in file.dropped and file.dropped[RowIssue.NOT_AN_OPTION] == 3
     assert "messages" in pq.read_schema(out / "deepeyes_chart.parquet").names
     wrong = CliRunner().invoke(app, ["prepare", str(tmp_path / "none"), "--out", str(out)])
     assert wrong.exit_code == 1

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import published
+from tests.preparation import published
 import pytest
 from swift.dataset import load_dataset, register_dataset_info
 from swift.dataset import register as swift_register
 
 from swift_deepeyes.demo.families import family_template
-from swift_deepeyes.host.data import DeepEyesRows, install_row_preprocessor
+from swift_deepeyes.ms_swift.rows import DeepEyesRows, install_row_preprocessor
 from swift_deepeyes.preparation.choices import PromptColumn
 from swift_deepeyes.preparation.progress import Silent
 from swift_deepeyes.preparation.recipe import Recipe

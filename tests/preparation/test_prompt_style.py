@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import published
+from tests.preparation import published
 import pytest
 
 from swift_deepeyes.preparation.prompt_style import corrected_prompt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swift_deepeyes.core.scored_row import ScoredRow, read_row
+from swift_deepeyes.scoring.row import ScoredRow, read_row
 from swift_deepeyes.preparation.references import (
     AnswerKind,
     MathFact,

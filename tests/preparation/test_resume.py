@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import published
+from tests.preparation import published
 import pytest
 
 from swift_deepeyes.preparation import assembly, convert, parts

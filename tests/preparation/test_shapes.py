@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import lookalike
+from tests.dataset import lookalike
 import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from swift_deepeyes.cli import app
-from swift_deepeyes.core.scored_row import read_row
-from swift_deepeyes.preparation.flaw import Flaw
+from swift_deepeyes.cli.main import app
+from swift_deepeyes.scoring.row import read_row
+from swift_deepeyes.preparation.issue import RowIssue
 
 
 def parts(*paths: object, words: str = "Red?") -> list[dict[str, Any]]:
@@ -39,13 +39,13 @@ def test_content_lists(prepared: Any, read: Any, tmp_path: Path) -> None:
     ]
     path = lookalike.write(tmp_path / "data/mine.parquet", rows)
     file = prepared(path).files["deepeyes_mine"]
-    assert file.dropped == {Flaw.MISSING_IMAGE: 1, Flaw.IMAGE_TAGS: 1}
+    assert file.dropped == {RowIssue.MISSING_IMAGE: 1, RowIssue.IMAGE_TAGS: 1}
     own, place = read("deepeyes_mine")
     assert own["prompt"] == [{"role": "user", "content": "<image><image>Red?"}]
     assert own["images"][0]["path"] == str(one)
     assert own["images"][1]["bytes"] is not None  # it was small
     assert place["prompt"][0]["content"] == "<image>Red?"
-    kept = prepared(path, dropped=frozenset({Flaw.MISSING_IMAGE}), out="kept")
+    kept = prepared(path, dropped=frozenset({RowIssue.MISSING_IMAGE}), out="kept")
     assert kept.files["deepeyes_mine"].rows_train == 3
     assert read("deepeyes_mine", out="kept")[2]["prompt"][0]["content"] == "<image><image>Red?"
 
@@ -71,7 +71,7 @@ def test_messages_as_text(prepared: Any, read: Any, tmp_path: Path) -> None:
     file = prepared(lookalike.write(tmp_path / "data/mine.parquet", rows)).files["deepeyes_mine"]
     contents = [row["prompt"][0]["content"] for row in read("deepeyes_mine")]
     assert contents == ["<image>Red?", "<image>?"]
-    assert "no JSON" in file.examples[Flaw.NO_PROMPT][0]
+    assert "no JSON" in file.examples[RowIssue.NO_PROMPT][0]
 
 
 def test_no_user_and_no_content(prepared: Any, tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_no_user_and_no_content(prepared: Any, tmp_path: Path) -> None:
     rows = [lookalike.row("vstar", str(i), prompt=prompt) for i, prompt in enumerate(prompts)]
     rows.append(lookalike.row("vstar", "good"))
     file = prepared(lookalike.write(tmp_path / "data/mine.parquet", rows)).files["deepeyes_mine"]
-    assert file.dropped == {Flaw.NO_PROMPT: 2}
-    assert "no user message" in file.examples[Flaw.NO_PROMPT][0]
+    assert file.dropped == {RowIssue.NO_PROMPT: 2}
+    assert "no user message" in file.examples[RowIssue.NO_PROMPT][0]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_nan_is_nothing(prepared: Any, read: Any, tmp_path: Path) -> None:
     path.parent.mkdir()
     frame.to_parquet(path)
     file = prepared(path).files["deepeyes_mine"]
-    assert file.dropped == {Flaw.NO_REFERENCE: 1}
+    assert file.dropped == {RowIssue.NO_REFERENCE: 1}
     (kept,) = read("deepeyes_mine")
     assert (kept["ability"], kept["reward_model"]["ground_truth"]) == ("", "3.0")
 

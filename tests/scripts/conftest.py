@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from captured import CLASSES, SCRIPTS, Call, captured
+from tests.scripts.captured import CLASSES, SCRIPTS, Call, captured
 
 
 @pytest.fixture

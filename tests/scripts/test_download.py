@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from captured import ROOT, SCRIPTS, run, stand_in
+from tests.scripts.captured import ROOT, SCRIPTS, run, stand_in
 
 DOWNLOADER = """#!/usr/bin/env bash
 echo "$0 $*" >>"$CALL"

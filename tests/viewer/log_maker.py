@@ -10,15 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harbour import Harbour, draw_harbour
-from rollouts import habits_at, make_episode, play, png
+from tests.viewer.harbour import Harbour, draw_harbour
+from tests.viewer.rollouts import habits_at, make_episode, play, png
 
-from swift_deepeyes.core.episode import Episode
-from swift_deepeyes.core.logged import LoggedTrajectory, PromptMessage, RunInfo
-from swift_deepeyes.core.picture_cache import PictureCache
-from swift_deepeyes.core.prompt import TURN_INSTRUCTION
-from swift_deepeyes.core.trajectory import Trajectory, TurnRecord
-from swift_deepeyes.core.verdict import Decider, Outcome, Verdict
+from swift_deepeyes.episode.episode import Episode
+from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage, RunInfo
+from swift_deepeyes.episode.view_cache import ViewCache
+from swift_deepeyes.episode.messages import TURN_INSTRUCTION
+from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
+from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
 
 _SYSTEM = "You look at images. <tools>image_zoom_in_tool(bbox_2d, label)</tools>"
 
@@ -107,7 +107,7 @@ def _group(
     steps: int,
 ) -> list[LoggedTrajectory]:
     source = png(scene.image)
-    image, cache = base64.b64encode(source).decode(), PictureCache()
+    image, cache = base64.b64encode(source).decode(), ViewCache()
     items = []
     for rollout in range(rollouts):
         episode = make_episode(image, cache)

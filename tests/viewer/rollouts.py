@@ -12,18 +12,18 @@ import json
 import random
 from dataclasses import dataclass
 
-from harbour import Harbour
+from tests.viewer.harbour import Harbour
 from PIL import Image
 
-from swift_deepeyes.core.boxes import BoxRules, Frame
-from swift_deepeyes.core.context import ContextMeter
-from swift_deepeyes.core.episode import Episode, Limits
-from swift_deepeyes.core.gallery import Gallery
-from swift_deepeyes.core.picture_cache import PictureCache
-from swift_deepeyes.core.pixels import ViewRecipe
-from swift_deepeyes.core.prompt import TURN_INSTRUCTION
-from swift_deepeyes.core.settings import CropSource
-from swift_deepeyes.core.tool import Scene
+from swift_deepeyes.episode.boxes import BoxRules, Frame
+from swift_deepeyes.episode.context import ContextMeter
+from swift_deepeyes.episode.episode import Episode, EpisodeLimits
+from swift_deepeyes.episode.images import ConversationImages
+from swift_deepeyes.episode.view_cache import ViewCache
+from swift_deepeyes.episode.view import ViewRecipe
+from swift_deepeyes.episode.messages import TURN_INSTRUCTION
+from swift_deepeyes.settings import CropSource
+from swift_deepeyes.episode.tool import ToolContext
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX, toolbox_of_row
 
 _VIEW_PIXELS = 602_112
@@ -63,9 +63,9 @@ def _load(image: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(image)))
 
 
-def make_episode(image: str, cache: PictureCache, max_turns: int = 4) -> Episode:
+def make_episode(image: str, cache: ViewCache, max_turns: int = 4) -> Episode:
     """An episode over one image; crops come from the original, as the model sees a smaller view."""
-    gallery = Gallery(
+    gallery = ConversationImages(
         [image],
         load=_load,
         # Without `fetch_image`, which brings in torch; a rescaled view is what matters here.
@@ -74,10 +74,10 @@ def make_episode(image: str, cache: PictureCache, max_turns: int = 4) -> Episode
         crop_source=CropSource.ORIGINAL,
     )
     return Episode(
-        scene=Scene(gallery, Frame.PIXEL, BoxRules()),
+        scene=ToolContext(gallery, Frame.PIXEL, BoxRules()),
         toolbox=toolbox_of_row(OFFICIAL_TOOLBOX, ""),
         instruction=TURN_INSTRUCTION,
-        limits=Limits(max_turns=max_turns, max_calls_per_turn=2),
+        limits=EpisodeLimits(max_turns=max_turns, max_calls_per_turn=2),
         meter=ContextMeter(None, len, gallery.recipe, gallery.source_tokens),
     )
 

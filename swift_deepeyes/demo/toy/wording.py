@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from swift_deepeyes.core.prompt import IMAGE_TAG, TURN_INSTRUCTION, observation_message
+from swift_deepeyes.episode.messages import IMAGE_TAG, TURN_INSTRUCTION, observation_message
 
 TOOL_NAME = "image_zoom_in_tool"
 

@@ -12,7 +12,7 @@ from functools import partial
 from os.path import isfile  # False, too, for a name that no file can have
 from pathlib import Path
 
-from swift_deepeyes.core.pixels import UnreadableImage
+from swift_deepeyes.episode.view import UnreadableImage
 from swift_deepeyes.evaluation.benchmarks import (
     hrbench,
     mme_realworld,

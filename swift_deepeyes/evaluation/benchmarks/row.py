@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.core.pixels import UnreadableImage
+from swift_deepeyes.episode.view import UnreadableImage
 from swift_deepeyes.evaluation.question import BenchmarkError, Unpack
 from swift_deepeyes.evaluation.reply import valid_text
 

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from swift_deepeyes.core.logged import PromptMessage
-from swift_deepeyes.core.prompt import IMAGE_TAG
-from swift_deepeyes.core.scored_row import ScoredRow, read_row
-from swift_deepeyes.core.scoring_rule import ScoringRule
-from swift_deepeyes.core.transcript import text_of
+from swift_deepeyes.record.record import PromptMessage
+from swift_deepeyes.episode.messages import IMAGE_TAG
+from swift_deepeyes.scoring.row import ScoredRow, read_row
+from swift_deepeyes.scoring.scheme import ScoringScheme
+from swift_deepeyes.scoring.transcript import text_of
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
 from swift_deepeyes.evaluation.question import Question, Unpack
@@ -60,7 +60,7 @@ def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
 
 def _is_closed(read: ScoredRow) -> bool:
     references = (read.reference, *read.alternatives)
-    return read.rule is ScoringRule.VISUAL and all(map(_CLOSED.fullmatch, references))
+    return read.rule is ScoringScheme.VISUAL and all(map(_CLOSED.fullmatch, references))
 
 
 def _prompt(row: Row, images: int) -> tuple[PromptMessage, ...]:

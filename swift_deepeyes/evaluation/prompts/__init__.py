@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from swift_deepeyes.core.logged import PromptMessage
-from swift_deepeyes.core.prompt import (
+from swift_deepeyes.record.record import PromptMessage
+from swift_deepeyes.episode.messages import (
     IMAGE_TAG,
     TURN_INSTRUCTION,
     turn_instruction,

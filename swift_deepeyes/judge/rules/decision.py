@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.core.verdict import JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rules import letters, maths, words
 from swift_deepeyes.judge.rules.lexicon import HEDGES, NEGATIONS
 from swift_deepeyes.judge.rules.numbers import Quantity, find_quantities, read_sequence, spell

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from swift_deepeyes.core.verdict import Outcome
+from swift_deepeyes.scoring.verdict import Outcome
 from swift_deepeyes.judge.rules.lexicon import (
     ATTRIBUTES,
     FILLERS,

@@ -1,1 +1,0 @@
-"""The engine: pure episode logic, without ms-swift and without the network."""

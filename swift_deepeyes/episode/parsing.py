@@ -1,0 +1,61 @@
+"""The model's text for one turn → what it wants to do. Total: any text gives a result.
+
+What is a thought is `answer.split_thoughts`' decision, for the engine as for scoring. Scans with
+`str.find`, not with lazy regexes: `<tool_call>` written ten thousand times without an end would
+make a regex quadratic, and one such text would stall a whole rollout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swift_deepeyes.scoring.answers import split_thoughts
+from swift_deepeyes.episode.calls import MalformedCall, ToolCall, read_call
+
+__all__ = ["MalformedCall", "ParsedTurn", "ToolCall", "parse_turn", "read_call"]
+
+ANSWER_OPEN = "<answer>"
+CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
+
+MAX_CALLS_READ = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTurn:
+    """What one turn asks for. `has_answer` wins over `calls` (rules of the episode)."""
+
+    has_answer: bool
+    calls: tuple[ToolCall | MalformedCall, ...]
+
+
+def parse_turn(text: str) -> ParsedTurn:
+    """Read a turn. Tags in a thought, or quoted in a call's arguments, are not actions."""
+    thoughts = split_thoughts(text)
+    return ParsedTurn(
+        has_answer=ANSWER_OPEN in thoughts.unquoted, calls=tuple(_read_calls(thoughts.said))
+    )
+
+
+def _read_calls(text: str) -> list[ToolCall | MalformedCall]:
+    """All calls in order; what stands between and after them is ignored (DeepEyes #131)."""
+    calls: list[ToolCall | MalformedCall] = []
+    position = 0
+    while len(calls) < MAX_CALLS_READ:
+        start = text.find(CALL_OPEN, position)
+        if start < 0:
+            break
+        body_start = start + len(CALL_OPEN)
+        end = text.find(CALL_CLOSE, body_start)
+        if end < 0:
+            calls.append(MalformedCall("The tool call is not closed with its end tag."))
+            break
+        calls.append(_read_body(text[body_start:end]))
+        position = end + len(CALL_CLOSE)
+    return calls
+
+
+def _read_body(body: str) -> ToolCall | MalformedCall:
+    call = read_call(body)
+    if isinstance(call, MalformedCall) and CALL_OPEN in body:
+        return MalformedCall("A tool call begins before the one before it is closed.")
+    return call

@@ -1,0 +1,111 @@
+"""Decoded pictures, shared by all episodes of a process and bounded in bytes.
+
+The rollouts of one group look at the same image, so it is decoded and resized once, by whoever
+comes first, while the others wait for that result.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from PIL import Image
+
+from swift_deepeyes.episode import view as pixels  # CHECK
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.view import ImageLoader, UnreadableImage, ViewRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class CachedView:
+    """The model's view of a source image. `source` is None where nobody will cut from it."""
+
+    view: Image.Image
+    source_size: Size
+    source: Image.Image | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the pixels, about."""
+        source = 0 if self.source is None else 3 * self.source.width * self.source.height
+        return 3 * self.view.width * self.view.height + source
+
+
+@dataclass(frozen=True, slots=True)
+class Development:
+    """How to make a picture of an image string."""
+
+    load: ImageLoader
+    recipe: ViewRecipe
+    keep_source: bool
+
+    def picture(self, image: str) -> CachedView:
+        """Decode and resize. Raises `UnreadableImage`."""
+        decoded = pixels.decode(image, self.load)
+        try:
+            view = self.recipe.view(decoded)
+        except (ValueError, AssertionError) as error:
+            raise UnreadableImage(f"the model has no view of the image: {error}") from error
+        return CachedView(view, Size(*decoded.size), decoded if self.keep_source else None)
+
+    @property
+    def key(self) -> str:
+        """Equal for developments that give equal pictures."""
+        recipe = self.recipe
+        options = sorted(recipe.fetch_options.items())
+        return f"{recipe.patch_size} {recipe.rescale_pixels} {recipe.resizes} {options}"
+
+
+class ViewCache:
+    """Pictures by content, least recently used dropped first. Safe in several threads."""
+
+    def __init__(self, max_bytes: int = 2**30) -> None:
+        self.max_bytes = max_bytes
+        self._entries: OrderedDict[tuple[bytes, str, bool], Future[CachedView]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def picture(self, image: str, development: Development) -> CachedView:
+        """The picture of an image string. Raises `UnreadableImage`."""
+        digest = blake2b(image.encode("utf-8", "replace"), digest_size=16).digest()
+        key = (digest, development.key, development.keep_source)
+        with self._lock:
+            future = self._entries.get(key)
+            is_first = future is None
+            if future is None:
+                future = self._entries[key] = Future()
+            self._entries.move_to_end(key)
+        if is_first:
+            self._fill(key, future, image, development)
+        return future.result()
+
+    def _fill(
+        self,
+        key: tuple[bytes, str, bool],
+        future: Future[CachedView],
+        image: str,
+        development: Development,
+    ) -> None:
+        """Make the picture and tell everyone who waits for it."""
+        try:
+            picture = development.picture(image)
+        except BaseException as error:
+            with self._lock:
+                del self._entries[key]
+            future.set_exception(error)
+            return
+        future.set_result(picture)
+        with self._lock:
+            self._bytes += picture.bytes
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Drop the oldest finished pictures until the rest fits; the newest always stays."""
+        for key in list(self._entries)[:-1]:
+            if self._bytes <= self.max_bytes:
+                return
+            if self._entries[key].done():
+                self._bytes -= self._entries.pop(key).result().bytes

@@ -1,0 +1,102 @@
+"""Alarms: what goes wrong in training and is usually seen too late, told within a few steps.
+
+Boundary: shares per step in, alarms out; nothing is logged here. Each alarm comes once, and is
+armed again when its signal has recovered. The rules are `alarm_rules`', the words `alarm_words`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swift_deepeyes.metrics.alarm_triggers import SPANS, Fall, History, Level, Rise, Rule
+from swift_deepeyes.metrics.alarm_texts import Signal, describe
+from swift_deepeyes.metrics.counts import (
+    CROP_SHARE,
+    DEGENERATE_SHARE,
+    FAILED_CALL_SHARE,
+    FORMAT_ERROR_SHARE,
+    STAND_IN_SHARE,
+    TRUNCATED_SHARE,
+)
+from swift_deepeyes.metrics.share import Share
+from swift_deepeyes.metrics.sums import MetricSums
+
+# Wrong rewards from the first step on: one bad step is enough.
+_AT_ONCE = (1, *SPANS)
+
+RULES: Mapping[Signal, Rule] = {
+    Signal.TOOL_USE: Fall(from_at_least=0.04),
+    Signal.EQUAL_REWARDS: Level(limit=0.8),
+    Signal.FORMAT_ERRORS: Rise(by=0.25),
+    Signal.DEGENERATE_TEXT: Level(limit=0.1),
+    Signal.TRUNCATION: Level(limit=0.2),
+    Signal.JUDGE_STAND_INS: Level(limit=0.05, spans=_AT_ONCE),
+    Signal.JUDGE_FAILURES: Level(limit=0.2, spans=_AT_ONCE),
+}
+
+
+def watched(tally: MetricSums, equal_groups: Share) -> dict[Signal, Share]:
+    """What to watch in a step. Only the trainer knows in which groups its rewards are equal."""
+    stand_ins, calls = tally.grouped(STAND_IN_SHARE), tally.share(FAILED_CALL_SHARE)
+    # Calls fail together. They are no more observations than there are prompts they were for.
+    failures = Share(calls.value * stand_ins.total, stand_ins.total) if calls.total else Share()
+    return {
+        Signal.TOOL_USE: tally.grouped(CROP_SHARE),
+        Signal.EQUAL_REWARDS: equal_groups,
+        Signal.FORMAT_ERRORS: tally.grouped(FORMAT_ERROR_SHARE),
+        Signal.DEGENERATE_TEXT: tally.grouped(DEGENERATE_SHARE),
+        Signal.TRUNCATION: tally.grouped(TRUNCATED_SHARE),
+        Signal.JUDGE_STAND_INS: stand_ins,
+        Signal.JUDGE_FAILURES: failures,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm; `earlier` is None where only the present counts."""
+
+    signal: Signal
+    step: int
+    now: float
+    earlier: float | None = None
+
+    def __str__(self) -> str:
+        what = describe(self.signal, self.now, self.earlier)
+        return f"DeepEyes alarm at step {self.step}: {what}"
+
+
+class Watch:
+    """Sees every step of a run and says what is wrong, each thing once."""
+
+    def __init__(self, rules: Mapping[Signal, Rule] = RULES) -> None:
+        self._rules = rules
+        self._histories = {signal: History(rule) for signal, rule in rules.items()}
+        self.active: set[Signal] = set()
+
+    def observe(self, step: int, shares: Mapping[Signal, Share]) -> list[Alarm]:
+        """Take one step in and return the new alarms. A share of nothing is no observation.
+
+        What a share's total counts must be independent: groups, not the rollouts in them.
+        """
+        seen = [signal for signal, share in shares.items() if share.total > 0]
+        for signal in seen:
+            self._histories[signal].add(shares[signal])
+        found = ((signal, self._find(signal)) for signal in seen)
+        return [Alarm(signal, step, *levels) for signal, levels in found if levels is not None]
+
+    def _find(self, signal: Signal) -> tuple[float, float | None] | None:
+        """What a new alarm is about: the level now, and the one before."""
+        rule, history = self._rules[signal], self._histories[signal]
+        if signal in self.active:
+            recovery = list(history.recovery())
+            if recovery and all(rule.is_well(now, earlier) for now, earlier in recovery):
+                self.active.discard(signal)
+                history.begin()
+            return None
+        for now, earlier in history.looks():
+            if rule.is_alarming(now, earlier):
+                self.active.add(signal)
+                history.begin()
+                return now.value, rule.level(earlier)
+        return None

@@ -1,0 +1,189 @@
+"""The numbers of the training log, from logged trajectories alone.
+
+`tally_of` counts one trajectory; tallies of samples, ranks and steps add up (`tally`). Because the
+live metrics come from the same records that are written to disk, a report made afterwards says the
+same. Figures about tools count trajectories that have a tool: rows without one would only dilute
+them, by a share that changes with the mix of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from swift_deepeyes.record.crops import crop_areas
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.scoring.extraction import FormatError
+from swift_deepeyes.metrics.sums import MetricSums, merged
+from swift_deepeyes.metrics.text_health import is_empty, is_repetitive
+from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, StopReason, Trajectory
+from swift_deepeyes.scoring.verdict import Decider
+
+PREFIX = "deepeyes/"
+
+CROP_SHARE = PREFIX + "crops/share"
+FORMAT_ERROR_SHARE = PREFIX + "format_errors/share"
+REPETITIVE_SHARE = PREFIX + "text/repetitive"
+EMPTY_SHARE = PREFIX + "text/empty"
+DEGENERATE_SHARE = PREFIX + "text/degenerate"  # repetitive or empty; by group only
+TRUNCATED_SHARE = PREFIX + "text/truncated"
+STAND_IN_SHARE = PREFIX + "judge/stand_in_share"
+FAILED_CALL_SHARE = PREFIX + "judge/failed_call_share"
+FAILURES = PREFIX + "tool_calls/failed/"
+FORMAT_ERRORS = PREFIX + "format_errors/"
+SHARES = (CROP_SHARE, FORMAT_ERROR_SHARE, STAND_IN_SHARE, FAILED_CALL_SHARE)
+KINDS = (FAILURES, FORMAT_ERRORS, PREFIX + "stop/", PREFIX + "judge/")
+"""Metrics under these have one name per kind, most of them always 0."""
+
+_NAMED_TURNS = 5
+_STAND_INS = (Decider.RULE_AFTER_FAILURE, Decider.RULE_AFTER_UNREADABLE)
+_JUDGE_HIGHS = ("latency_p95", "away_seconds")
+
+
+def tally_of(records: Iterable[LoggedTrajectory]) -> MetricSums:
+    """Count `records`."""
+    return merged(_tally(record) for record in records)
+
+
+def judge_tally(figures: Mapping[str, float]) -> MetricSums:
+    """One batch's judge figures (`JudgeStats.as_metrics()`): counts add up, waits take the longest.
+
+    The median latency of several ranks is the mean of theirs, weighted by the calls behind it.
+    """
+    tally = MetricSums()
+    asked = figures.get("asked", 0.0)
+    for name, value in figures.items():
+        if name in _JUDGE_HIGHS:
+            tally.high(f"{PREFIX}judge/{name}", value)
+        elif name.startswith("latency"):
+            tally.mean(f"{PREFIX}judge/{name}", value * asked, asked)
+        else:
+            tally.total(f"{PREFIX}judge/{name}", value)
+    calls = asked + figures.get("retries", 0.0)
+    tally.mean(FAILED_CALL_SHARE, min(figures.get("failed", 0.0), calls), calls)
+    return tally
+
+
+def worth_a_curve(name: str, value: float) -> bool:
+    """False for kinds of things that did not happen; the share of all kinds is always told."""
+    return bool(value) or name in SHARES or not name.startswith(KINDS)
+
+
+def _tally(record: LoggedTrajectory) -> MetricSums:
+    tally = MetricSums()
+    tally.total(PREFIX + "trajectories", 1)
+    if record.trajectory.toolbox is not None:
+        _count_calls(tally, record.trajectory)
+        _count_crops(tally, record)
+        tally.group(CROP_SHARE, record.group, record.trajectory.crops > 0)
+        _count_outcome(tally, record)
+    _count_turns(tally, record)
+    _count_text(tally, record)
+    _count_scores(tally, record)
+    _count_format_errors(tally, record)
+    _count_source(tally, record)
+    return tally
+
+
+def _count_calls(tally: MetricSums, trajectory: Trajectory) -> None:
+    calls = list(trajectory.calls)
+    name = PREFIX + "tool_calls/"
+    tally.mean(name + "mean", len(calls))
+    tally.high(name + "max", len(calls))
+    tally.low(name + "min", len(calls))
+    tally.mean(name + "per_turn", len(calls), len(trajectory.turns))
+    tally.mean(name + "success_rate", sum(_is_ok(call) for call in calls), len(calls))
+    tally.mean(name + "repeated", len(calls) - _different(calls), len(calls))
+    for status in CallStatus:
+        if status is not CallStatus.OK:
+            failed = sum(call.status is status for call in calls)
+            tally.mean(FAILURES + status, failed, len(calls))
+
+
+def _count_crops(tally: MetricSums, record: LoggedTrajectory) -> None:
+    crops = record.trajectory.crops
+    tally.mean(CROP_SHARE, crops > 0)
+    tally.mean(PREFIX + "crops/mean", crops)
+    for share in crop_areas(record.trajectory, record.image_sizes):
+        tally.mean(PREFIX + "crops/area", share)
+
+
+def _count_outcome(tally: MetricSums, record: LoggedTrajectory) -> None:
+    """The 2x2 of tool and right: what the tool is worth, as far as it can be seen."""
+    if record.accuracy is None:
+        return
+    has_crop, is_right = record.trajectory.crops > 0, record.accuracy >= 1
+    side = "with_crop" if has_crop else "without_crop"
+    tally.mean(f"{PREFIX}accuracy/{side}", is_right)
+    for crop in (True, False):
+        for right in (True, False):
+            cell = f"{'crop' if crop else 'no_crop'}_{'right' if right else 'wrong'}"
+            tally.mean(f"{PREFIX}outcome/{cell}", (crop, right) == (has_crop, is_right))
+
+
+def _count_turns(tally: MetricSums, record: LoggedTrajectory) -> None:
+    trajectory = record.trajectory
+    tally.mean(PREFIX + "turns/mean", len(trajectory.turns))
+    tally.high(PREFIX + "turns/max", len(trajectory.turns))
+    tally.mean(PREFIX + "images/mean", trajectory.images)
+    if trajectory.stop_reason is not None:
+        for reason in StopReason:
+            tally.mean(f"{PREFIX}stop/{reason}", reason is trajectory.stop_reason)
+    unit, lengths = "characters", [len(turn.text) for turn in trajectory.turns]
+    if record.turn_tokens:
+        unit, lengths = "tokens", list(record.turn_tokens)
+    for number, length in enumerate(lengths, start=1):
+        turn = f"turn_{number}" if number <= _NAMED_TURNS else "later_turns"
+        tally.mean(f"{PREFIX}{unit}/{turn}", length)
+
+
+def _count_text(tally: MetricSums, record: LoggedTrajectory) -> None:
+    texts = [turn.text for turn in record.trajectory.turns]
+    repetitive, empty = any(map(is_repetitive, texts)), is_empty(texts)
+    tally.mean(REPETITIVE_SHARE, repetitive)
+    tally.mean(EMPTY_SHARE, empty)
+    tally.group(DEGENERATE_SHARE, record.group, repetitive or empty)
+    is_cut = record.trajectory.stop_reason in (StopReason.LENGTH, StopReason.CONTEXT_FULL)
+    tally.mean(TRUNCATED_SHARE, is_cut)
+    tally.group(TRUNCATED_SHARE, record.group, is_cut)
+
+
+def _count_scores(tally: MetricSums, record: LoggedTrajectory) -> None:
+    tally.mean(PREFIX + "accuracy/unjudged", record.accuracy is None)
+    if record.accuracy is not None:
+        tally.mean(PREFIX + "accuracy/all", record.accuracy)
+    if record.verdict is not None:
+        is_stand_in = record.verdict.decided_by in _STAND_INS
+        tally.mean(STAND_IN_SHARE, is_stand_in)
+        tally.group(STAND_IN_SHARE, record.group, is_stand_in)
+
+
+def _count_format_errors(tally: MetricSums, record: LoggedTrajectory) -> None:
+    tally.mean(FORMAT_ERROR_SHARE, bool(record.format_errors))
+    tally.group(FORMAT_ERROR_SHARE, record.group, bool(record.format_errors))
+    for error in FormatError:
+        tally.mean(FORMAT_ERRORS + error, error in record.format_errors)
+
+
+def _count_source(tally: MetricSums, record: LoggedTrajectory) -> None:
+    name = f"{PREFIX}source/{_path_part(record.source)}/"
+    tally.total(name + "trajectories", 1)
+    if record.accuracy is not None:
+        tally.mean(name + "accuracy", record.accuracy)
+    tally.mean(name + "format", record.format)
+    tally.mean(name + "tool", record.tool)
+    tally.mean(name + "total", record.total)
+
+
+def _is_ok(call: CallRecord) -> bool:
+    return call.status is CallStatus.OK
+
+
+def _different(calls: list[CallRecord]) -> int:
+    """How many different calls there are; malformed ones cannot be told apart and all count."""
+    known = [call for call in calls if call.arguments is not None]
+    return len({(call.name, repr(call.arguments)) for call in known}) + len(calls) - len(known)
+
+
+def _path_part(source: str | None) -> str:
+    """A source's name as one part of a metric's name."""
+    return "_".join((source or "unknown").replace("/", "_").split())

@@ -1,0 +1,249 @@
+"""Callback `deepeyes_metrics`: brings what the rewards saw into the training log, over all ranks.
+
+Sums and counts are gathered once per step and divided afterwards. Every rank takes part in every
+step's gathering, with empty sums if it has nothing: a condition that holds on one rank only would
+leave the others waiting for ever. It is added to every GRPO trainer; a run without a reward of ours
+does not notice.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import gather_object
+from transformers import TrainerCallback
+
+from swift_deepeyes.metrics.alarms import Watch, watched
+from swift_deepeyes.record.record import RunInfo
+from swift_deepeyes.metrics.counts import PREFIX, worth_a_curve
+from swift_deepeyes.settings import settings
+from swift_deepeyes.metrics.share import Share
+from swift_deepeyes.metrics.sums import MetricSums, merged
+from swift_deepeyes.ms_swift.recorder import Told, recorder
+from swift_deepeyes.ms_swift.limits import remember_arguments
+from swift_deepeyes.ms_swift.compat import add_callback, equip
+from swift_deepeyes.ms_swift.records import EVAL, TRAIN, BatchPlace
+
+logger = logging.getLogger(__name__)
+
+NAME = "deepeyes_metrics"
+_ACTIVE = PREFIX + "alarms/active"
+_EQUAL_GROUPS = "frac_reward_zero_std"  # ms-swift's own name
+_PRIVATE = {"judge_base_url", "judge_api_key", "log_dir"}
+_TOLD_SETTINGS = (
+    "learning_rate",
+    "num_generations",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "max_steps",
+    "temperature",
+    "beta",
+    "seed",
+)
+
+
+class DeepEyesMetrics(TrainerCallback):
+    """Metrics, alarms and the trajectory log of one trainer."""
+
+    def __init__(self, args: Any, trainer: Any) -> None:
+        self.args, self.trainer = args, trainer
+        self._run = _run_id(time.time())
+        self._watch = Watch()
+        self._curves: set[str] = set()
+        self._line: dict[str, float] = {}
+        self._line_step = -1
+        self._batches = 0
+        self._windows = {TRAIN: _Window(), EVAL: _Window()}
+        self._equal_seen = 0
+        recorder().locate = self._locate
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Agree on a name for this run, and write what it is."""
+        equip(self.trainer)
+        remember_arguments(args)
+        self._run = gather_object([self._run])[0]
+        if state.is_world_process_zero:
+            recorder().guard(self._write_run)
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Write the batch that was generated in this micro-step, if one was."""
+        recorder().finish(self._tell)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Bring the step's metrics into the log that the trainer is about to write."""
+        recorder().finish(self._tell)
+        if recorder().batches == 0:  # no reward of ours, on any rank
+            return
+        tally = _over_ranks()
+        recorder().guard(lambda: self._report(state.global_step, tally))
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The same for a step of evaluation, without alarms."""
+        recorder().finish(self._tell)
+        if recorder().batches:
+            tally = _over_ranks()
+            recorder().guard(lambda: self._report_evaluation(tally))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Write what the trainer logs, ours and its own, as a line beside the trajectories."""
+        if not state.is_world_process_zero or not logs or "train_runtime" in logs:
+            return
+        recorder().guard(lambda: self._write_line(state.global_step, logs))
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Wait for the disk."""
+        recorder().guard(recorder().close)
+
+    def _write_run(self) -> None:
+        recorder().write_run(_run_info(self.args, self.trainer))
+
+    def _write_line(self, step: int, logs: Mapping[str, Any]) -> None:
+        if step != self._line_step:
+            self._line, self._line_step = {}, step
+        # An evaluation is logged at the step of the training before it; readers keep one line.
+        self._line |= {
+            name: float(value)
+            for name, value in logs.items()
+            if isinstance(value, int | float) and math.isfinite(value)
+        }
+        recorder().write_metrics(step, self._line)
+
+    def _report(self, step: int, tally: MetricSums) -> None:
+        new_batches, self._batches = recorder().batches - self._batches, recorder().batches
+        if not tally.totals:  # a step that trains on what an earlier one generated
+            return
+        is_new_log = self._show(TRAIN, tally)
+        equal = self._equal_groups(tally, new_batches, is_new_log)
+        for alarm in self._watch.observe(step, watched(tally, equal)):
+            if self.trainer.state.is_world_process_zero:
+                logger.warning("%s", alarm)
+        self.trainer._metrics[TRAIN][_ACTIVE] = [float(len(self._watch.active))]
+
+    def _report_evaluation(self, tally: MetricSums) -> None:
+        if tally.totals:
+            self._show(EVAL, tally)
+
+    def _locate(self) -> BatchPlace:
+        trainer = self.trainer
+        is_training = trainer.model.training
+        generations = trainer.num_generations
+        if not is_training:
+            generations = getattr(trainer, "num_generations_eval", generations)
+        return BatchPlace(
+            run=self._run,
+            number=recorder().batches,
+            # The step that is being made; the trainer counts it when it is done.
+            step=trainer.state.global_step + is_training,
+            rank=trainer.accelerator.process_index,
+            split=TRAIN if is_training else EVAL,
+            group_size=None if _is_dynamic(trainer) else generations,
+        )
+
+    def _tell(self, size: int) -> Told | None:
+        """Of what the trainer keeps of its last batch, over all ranks: the part of this rank."""
+        trainer = self.trainer
+        kept = list(trainer._logs["advantages"])
+        total = size * trainer.accelerator.num_processes
+        is_resampled = trainer.model.training and trainer.dynamic_sample
+        if _is_dynamic(trainer) or is_resampled or len(kept) < total:
+            return None
+        start = trainer.accelerator.process_index * size
+        mine = slice(start, start + size)
+        rewards = {
+            name: [None if value != value else value for value in list(values)[-total:][mine]]
+            for name, values in trainer._logs["rewards"].items()
+        }
+        return Told(rewards=rewards, advantages=kept[-total:][mine])
+
+    def _equal_groups(self, tally: MetricSums, batches: int, is_new_log: bool) -> Share:
+        """In how many groups the rewards are equal: ms-swift's own share, of this step's groups.
+
+        It tells one share for each batch that is trained on; dynamic sampling scores more of them.
+        """
+        told = self.trainer._metrics[TRAIN].get(_EQUAL_GROUPS, [])
+        seen, self._equal_seen = 0 if is_new_log else self._equal_seen, len(told)
+        shares = told[seen:][-batches:]
+        if not shares or not batches:
+            return Share()
+        scored = tally.totals.get(PREFIX + "trajectories", 0.0) / self.trainer.num_generations
+        groups = scored / batches * len(shares)
+        return Share(math.fsum(shares) / len(shares) * groups, groups)
+
+    def _show(self, mode: str, tally: MetricSums) -> bool:
+        """Bring a step, or a batch of evaluation, into the next log; True where it is its first.
+
+        The trainer logs the mean of what is appended for each step or batch. That would weigh
+        batches alike, whatever they hold; so all of them are counted together, and one value stays.
+        """
+        metrics = self.trainer._metrics[mode]
+        is_new_log = PREFIX + "trajectories" not in metrics  # the trainer has logged and cleared it
+        if is_new_log:
+            self._windows[mode] = _Window()
+        self._windows[mode].add(tally)
+        values = self._windows[mode].values(per_step=mode == TRAIN)
+        self._curves.update(name for name, value in values.items() if worth_a_curve(name, value))
+        for name, value in values.items():
+            if name in self._curves:  # without what has not happened yet in this run
+                metrics[name] = [value]
+        return is_new_log
+
+
+class _Window:
+    """What was counted since the trainer's last log."""
+
+    def __init__(self) -> None:
+        self._tally = MetricSums()
+        self._steps = 0
+
+    def add(self, tally: MetricSums) -> None:
+        """One more step, or one more batch of evaluation."""
+        self._tally.add(replace(tally, groups={}))  # groups are told of each step
+        self._steps += bool(tally.totals)
+
+    def values(self, per_step: bool) -> dict[str, float]:
+        """The metrics; `per_step`: numbers of things are those of one step, not of all."""
+        steps = self._steps if per_step and self._steps else 1
+        totals = {name: total / steps for name, total in self._tally.totals.items()}
+        return replace(self._tally, totals=totals).values()
+
+
+def install_metrics() -> None:
+    """Register the callback, and add it to every GRPO trainer. Idempotent.
+
+    A callback that must be asked for by a flag is missing in the run that would have needed it.
+    """
+    add_callback(NAME, DeepEyesMetrics)
+
+
+def _over_ranks() -> MetricSums:
+    return merged(gather_object([recorder().take_tally()]))
+
+
+def _is_dynamic(trainer: Any) -> bool:
+    """True where a scheduler of the user's own splits trajectories into several samples."""
+    return bool(getattr(trainer, "dynamic_num_samples", False))
+
+
+def _run_id(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%m%d%H%M%S")
+
+
+def _run_info(args: Any, trainer: Any) -> RunInfo:
+    # Addresses, keys and paths stay out: people pass log directories on.
+    chosen = settings().model_dump(mode="json", exclude_defaults=True, exclude=_PRIVATE)
+    told = {f"DEEPEYES_{name.upper()}": value for name, value in chosen.items()}
+    told |= {name: getattr(args, name, None) for name in _TOLD_SETTINGS}
+    told["reward_funcs"] = " ".join(trainer.reward_func_names)
+    return RunInfo(
+        kind=TRAIN,
+        name=Path(str(args.output_dir)).name,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        settings={name: str(value) for name, value in told.items() if value is not None},
+    )

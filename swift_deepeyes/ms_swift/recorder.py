@@ -1,0 +1,219 @@
+"""What the reward functions see, kept until the trainer's step ends: for metrics and for the log.
+
+Reward functions know the trajectories, the trainer's callback (`metrics`) knows steps, ranks and
+advantages; both meet here, in each process. Nothing here talks to other ranks, and nothing raises:
+an error in bookkeeping is reported once and must not end a run.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine, RunInfo
+from swift_deepeyes.metrics.counts import judge_tally, tally_of
+from swift_deepeyes.scoring.row import ScoredRow
+from swift_deepeyes.scoring.score import SampleScore
+from swift_deepeyes.settings import Settings, settings
+from swift_deepeyes.metrics.sums import MetricSums
+from swift_deepeyes.record.writer import Quota, Staged, TrajectoryLog
+from swift_deepeyes.ms_swift.records import BatchPlace, images_of, record_of
+from swift_deepeyes.judge import Judge
+
+logger = logging.getLogger(__name__)
+
+_GIGABYTE = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the trainer made of this rank's last batch, in its order."""
+
+    rewards: Mapping[str, Sequence[float | None]]
+    advantages: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A batch whose images are staged; `places` are its records' places among the `size` scored."""
+
+    staged: Staged
+    records: list[LoggedTrajectory]
+    places: list[int]
+    size: int
+
+
+class Recorder:
+    """One per process (`recorder()`)."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self.batches = 0
+        """How many batches were scored: the same on all ranks, even where recording failed."""
+
+        self.locate: Callable[[], BatchPlace] | None = None
+        """Where in the run the trainer is; None as long as no trainer's callback has come."""
+
+        self._settings = chosen
+        self._tally = MetricSums()
+        self._pending: list[_Pending] = []
+        self._log: TrajectoryLog | None = None
+        self._has_failed = False
+
+    def observe(
+        self,
+        rows: Sequence[ScoredRow],
+        scores: Sequence[SampleScore],
+        columns: Mapping[str, object],
+    ) -> None:
+        """Take in a batch that was just scored; `columns` are the reward function's."""
+        self.batches += 1
+        self.guard(lambda: self._observe(rows, scores, columns))
+
+    def observe_judge(self, judge: Judge) -> None:
+        """Take in what the judge did for its last batch."""
+        self.guard(lambda: self._tally.add(judge_tally(judge.stats.as_metrics())))
+
+    def guard(self, work: Callable[[], None]) -> None:
+        """Do some bookkeeping; its first error is reported, and ends bookkeeping, not the run."""
+        if self._has_failed:
+            return
+        try:
+            work()
+        except Exception:
+            self._has_failed = True
+            logger.exception("Metrics and trajectories are no longer recorded; training goes on")
+
+    def take_tally(self) -> MetricSums:
+        """What was counted since the last call."""
+        tally, self._tally = self._tally, MetricSums()
+        return tally
+
+    def finish(self, tell: Callable[[int], Told | None]) -> None:
+        """Write the batches scored so far. `tell` gives the outcome of the last one, by its size.
+
+        Earlier ones were generated for nothing (dynamic sampling) or came to the trainer in parts.
+        """
+        pending, self._pending = self._pending, []
+
+        def write() -> None:
+            for number, batch in enumerate(pending, start=1):
+                self._write(batch, tell(batch.size) if number == len(pending) else None)
+
+        self.guard(write)
+
+    def write_run(self, info: RunInfo) -> None:
+        """Say in the log directory what the run is."""
+        if (log := self._open_log()) is not None:
+            log.write_run(info)
+
+    def write_metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Write a step's line of metrics."""
+        if (log := self._open_log()) is not None:
+            log.write_metrics(MetricsLine(step=step, values=values))
+
+    def close(self) -> None:
+        """Write what is left; the next batch would open the log again."""
+        self.finish(lambda size: None)
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _observe(
+        self,
+        rows: Sequence[ScoredRow],
+        scores: Sequence[SampleScore],
+        columns: Mapping[str, object],
+    ) -> None:
+        batch = self.locate() if self.locate is not None else _batch_without_trainer(columns)
+        of_rows = [_row_of(columns, index) for index in range(len(rows))]
+        records = [
+            record_of(row, score, of_row, batch, (index, len(rows)))
+            for index, (row, score, of_row) in enumerate(zip(rows, scores, of_rows, strict=True))
+        ]
+        self._tally.add(tally_of(records))
+        log = self._open_log()
+        places = [i for i, record in enumerate(records) if self._is_sampled(record.group)]
+        if log is not None and places:
+            staged = log.stage([images_of(of_rows[place]) for place in places])
+            chosen = [records[place] for place in places]
+            self._pending.append(_Pending(staged, chosen, places, len(rows)))
+            if self.locate is None:  # nobody will call `finish`
+                self.finish(lambda size: None)
+
+    def _is_sampled(self, group: str) -> bool:
+        """The same on every rank for all of a group, so that groups stay whole."""
+        number = int.from_bytes(sha256(group.encode()).digest()[:8]) / 2**64
+        return number < self._settings.log_sample
+
+    def _write(self, batch: _Pending, told: Told | None) -> None:
+        records = batch.records
+        if told is not None:
+            records = [
+                record.model_copy(
+                    update={
+                        "advantage": told.advantages[place],
+                        "rewards": {name: of[place] for name, of in told.rewards.items()},
+                    }
+                )
+                for record, place in zip(records, batch.places, strict=True)
+            ]
+        if self._log is not None:
+            self._log.write(batch.staged, records)
+
+    @cached_property
+    def _log_folder(self) -> Path | None:
+        chosen = self._settings.log_dir
+        try:
+            return None if chosen is None else chosen.expanduser()
+        except RuntimeError as error:  # `~` of a user who has no home here
+            logger.error(
+                "Trajectories are not logged (training goes on): DEEPEYES_LOG_DIR=%s: %s. "
+                "The fix: an absolute path",
+                chosen,
+                error,
+            )
+            return None
+
+    def _open_log(self) -> TrajectoryLog | None:
+        if self._log is None and (folder := self._log_folder) is not None:
+            quota = Quota(
+                rank=_number("RANK", 0),
+                ranks=_number("WORLD_SIZE", 1),
+                limit_bytes=int(self._settings.log_max_gb * _GIGABYTE),
+                prunes=_number("LOCAL_RANK", 0) == 0,
+            )
+            self._log = TrajectoryLog(folder, quota)
+            atexit.register(self.close)
+        return self._log
+
+
+@lru_cache(maxsize=1)
+def recorder() -> Recorder:
+    """The collector of this process."""
+    return Recorder(settings())
+
+
+def _row_of(columns: Mapping[str, object], index: int) -> dict[str, object]:
+    return {
+        name: column[index]
+        for name, column in columns.items()
+        if isinstance(column, list | tuple) and index < len(column)
+    }
+
+
+def _batch_without_trainer(columns: Mapping[str, object]) -> BatchPlace:
+    """What is known where no callback of ours runs: Megatron, or a trainer of the user's own."""
+    step = getattr(columns.get("trainer_state"), "global_step", None)
+    return BatchPlace(step=0 if step is None else step + 1, rank=_number("RANK", 0))
+
+
+def _number(variable: str, default: int) -> int:
+    """A launcher's variable; some set them to nothing."""
+    value = os.environ.get(variable, "")
+    return int(value) if value.isdecimal() else default

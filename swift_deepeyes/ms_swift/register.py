@@ -1,0 +1,40 @@
+"""Everything that ms-swift must know of this package, put into its registries. Idempotent.
+
+Runs when the plugin file is loaded: in the main process, in every rank, in the rollout server and
+in spawned data-loader workers. So it is cheap and offline, and needs nothing of the trainer.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from swift_deepeyes.settings import settings
+from swift_deepeyes.ms_swift.rows import install_row_preprocessor
+from swift_deepeyes.ms_swift.limits import check_prompt, is_unbounded
+from swift_deepeyes.ms_swift.callback import install_metrics
+from swift_deepeyes.ms_swift.compat import mend_encoding, multi_turns, orms
+from swift_deepeyes.ms_swift.rewards import (
+    DeepEyesAccuracy,
+    DeepEyesFormat,
+    DeepEyesReward,
+    DeepEyesTool,
+)
+from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
+from swift_deepeyes.tools import load_entry_points
+
+
+def register_all() -> None:
+    """Register scheduler, rewards, row preprocessing and the tools of installed packages.
+
+    Raises `SettingsError` for a wrong `DEEPEYES_*` value: better at start than after hours.
+    """
+    settings()
+    load_entry_points()
+    mend_encoding(is_unbounded, functools.partial(check_prompt, None))
+    multi_turns["deepeyes_scheduler"] = DeepEyesScheduler
+    orms["deepeyes_reward"] = DeepEyesReward
+    orms["deepeyes_accuracy"] = DeepEyesAccuracy
+    orms["deepeyes_format"] = DeepEyesFormat
+    orms["deepeyes_tool"] = DeepEyesTool
+    install_row_preprocessor()
+    install_metrics()

@@ -1,0 +1,207 @@
+"""The reward functions that ms-swift calls: four views of one score per trajectory.
+
+ms-swift builds each class on every training rank as `cls(args=args)` and calls all of them for a
+batch together, inside one fresh `asyncio.run`. The first to arrive scores the batch, the others
+wait for it: that work is one task, known by the identity of the batch's lists, and it is gone when
+it is done. Only the judge outlives a call (it keeps nothing that belongs to an event loop).
+
+Rules, weights and what they read are `scoring/score`'s; here is only ms-swift's calling convention.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, read_row
+from swift_deepeyes.scoring.score import SampleScore, score_batch
+from swift_deepeyes.settings import Settings, settings
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
+from swift_deepeyes.ms_swift.recorder import recorder
+from swift_deepeyes.ms_swift.launcher import tell_launcher
+from swift_deepeyes.ms_swift.limits import remember_arguments
+from swift_deepeyes.ms_swift.compat import AsyncORM
+from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError, SchedulerCheck
+from swift_deepeyes.judge import Judge, JudgeError, make_judge
+
+_in_flight: dict[tuple[int, ...], asyncio.Task[list[SampleScore]]] = {}
+
+
+class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no types
+    """One number out of each trajectory's score."""
+
+    def __init__(self, args: object = None, **kwargs: object) -> None:
+        """Called by ms-swift. Raises `SettingsError` for a wrong `DEEPEYES_*` value."""
+        settings()
+        remember_arguments(args)
+        self._scheduler = SchedulerCheck(args)
+
+    async def __call__(self, completions: Sequence[object], **kwargs: object) -> list[float | None]:
+        """N completions and N-long columns in, N values out.
+
+        Raises `JudgeError`, or `MissingSchedulerError` if the run has forgotten its scheduler.
+        """
+        try:
+            self._scheduler.observe(_rows(completions, kwargs))
+        except MissingSchedulerError as error:
+            tell_launcher(error)
+            raise
+        return [self.value(score) for score in await score_columns(completions, kwargs)]
+
+    @staticmethod
+    @abstractmethod
+    def value(score: SampleScore) -> float | None:
+        """What this reward takes from a score."""
+
+
+class DeepEyesReward(_SharedReward):
+    """The method's reward (registry name `deepeyes_reward`), by data source.
+
+    Visual sources 0.8·accuracy + 0.2·format + 1.2·tool (-0.2 … 2.0), math sources 1.2·accuracy +
+    0.4·format (-0.4 … 1.2). Never None: an accuracy that nothing could judge counts as the mean of
+    the same question's judged answers (0 if there are none), and a row that cannot be scored (no
+    reference) is 0.0, because ms-swift's server mode stops on a row for which every reward function
+    returns None.
+
+    Example:
+        >>> import asyncio, os
+        >>> os.environ["DEEPEYES_JUDGE"] = "rule"
+        >>> reward = DeepEyesReward()
+        >>> columns = dict(data_source=["vstar"], solution=["red"])
+        >>> asyncio.run(reward(["<think>I look.</think> <answer>red</answer>"], **columns))
+        [0.8]
+    """
+
+    @staticmethod
+    def value(score: SampleScore) -> float:
+        """The weighted sum."""
+        return score.total
+
+
+class DeepEyesAccuracy(_SharedReward):
+    """1 right, 0 wrong, None where nothing could judge it (registry name `deepeyes_accuracy`).
+
+    Example:
+        >>> import asyncio, os
+        >>> os.environ["DEEPEYES_JUDGE"] = "rule"
+        >>> texts = ["<answer>red</answer>", "It is red.", "<answer>red</answer>"]
+        >>> columns = dict(data_source=["vstar"] * 3, solution=["red", "red", None])
+        >>> asyncio.run(DeepEyesAccuracy()(texts, **columns))
+        [1.0, 0.0, None]
+    """
+
+    @staticmethod
+    def value(score: SampleScore) -> float | None:
+        """Accuracy alone."""
+        return score.accuracy
+
+
+class DeepEyesFormat(_SharedReward):
+    """0, or -1 where a format rule fired (registry name `deepeyes_format`).
+
+    Example:
+        >>> import asyncio, os
+        >>> os.environ["DEEPEYES_JUDGE"] = "rule"
+        >>> texts = ["<answer>red</answer>", "<think>I look. <answer>red</answer>"]
+        >>> columns = dict(data_source=["vstar"] * 2, solution=["red"] * 2)
+        >>> asyncio.run(DeepEyesFormat()(texts, **columns))
+        [0.0, -1.0]
+    """
+
+    @staticmethod
+    def value(score: SampleScore) -> float:
+        """Format alone."""
+        return score.format
+
+
+class DeepEyesTool(_SharedReward):
+    """1 if the answer is right and a crop was returned, else 0 (registry name `deepeyes_tool`).
+
+    Example:
+        >>> import asyncio, os
+        >>> os.environ["DEEPEYES_JUDGE"] = "rule"
+        >>> record = dict(
+        ...     turns=[dict(text="<tool_call>…</tool_call>"), dict(text="<answer>red</answer>")],
+        ...     source_images=1,
+        ...     crops=1,
+        ... )
+        >>> columns = dict(data_source=["vstar"], solution=["red"])
+        >>> columns["rollout_infos"] = [dict(deepeyes=record)]
+        >>> asyncio.run(DeepEyesTool()(["<answer>red</answer>"], **columns))
+        [1.0]
+    """
+
+    @staticmethod
+    def value(score: SampleScore) -> float:
+        """The tool score alone."""
+        return score.tool
+
+
+async def score_columns(
+    completions: Sequence[object], columns: Mapping[str, object]
+) -> list[SampleScore]:
+    """Score a batch as ms-swift passes it, once for all who ask while the scoring runs.
+
+    `completions`: N texts, the last assistant turn of each trajectory. `columns`: N-long lists by
+    name; missing ones, shorter ones and None are allowed, and nothing is changed. Raises
+    `JudgeError` if the judge is away for good.
+    """
+    key = _identity(completions, columns)
+    task = _in_flight.get(key)
+    if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
+        task = asyncio.get_running_loop().create_task(_score(completions, columns))
+        _in_flight[key] = task
+        task.add_done_callback(lambda done: _forget(key, done))
+    # Shielded, so that a caller that is cancelled does not take the others' scores with it.
+    return await asyncio.shield(task)
+
+
+def _identity(completions: Sequence[object], columns: Mapping[str, object]) -> tuple[int, ...]:
+    """Which batch this is. The running task holds the lists, so no id is reused while it lives."""
+    return (id(completions), *(id(columns.get(name)) for name in COLUMNS))
+
+
+def _forget(key: tuple[int, ...], task: asyncio.Task[list[SampleScore]]) -> None:
+    if _in_flight.get(key) is task:
+        del _in_flight[key]
+
+
+async def _score(completions: Sequence[object], columns: Mapping[str, object]) -> list[SampleScore]:
+    rows = [read_row(row) for row in _rows(completions, columns)]
+    scores = await score_batch(rows, _ask_judge, settings().scoring)
+    recorder().observe(rows, scores, columns)
+    return scores
+
+
+def _rows(completions: Sequence[object], columns: Mapping[str, object]) -> list[dict[str, object]]:
+    """The batch row by row."""
+    known = {name: columns.get(name) for name in COLUMNS}
+    return [
+        {COMPLETION: text, **{name: _at(value, index) for name, value in known.items()}}
+        for index, text in enumerate(completions)
+    ]
+
+
+def _at(column: object, index: int) -> object:
+    """One row's value; a column that is not a list, or too short, has none."""
+    is_there = isinstance(column, list | tuple) and index < len(column)
+    return column[index] if is_there else None  # type: ignore[index]
+
+
+async def _ask_judge(questions: list[JudgeQuestion]) -> list[Verdict]:
+    judge = _judge(settings())
+    try:
+        return await judge.verdicts(questions)
+    except JudgeError as error:
+        tell_launcher(error)
+        raise
+    finally:
+        recorder().observe_judge(judge)
+
+
+@lru_cache(maxsize=1)
+def _judge(chosen: Settings) -> Judge:
+    """The judge of this process, made when the first question comes up."""
+    return make_judge(chosen)

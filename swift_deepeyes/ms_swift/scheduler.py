@@ -1,0 +1,235 @@
+"""`deepeyes_scheduler`: drives one episode engine per trajectory inside ms-swift's rollout.
+
+The image work of a turn happens in `on_turn_end`, in a thread; `check_finished` and `step`, which
+ms-swift calls on the event loop, only look up what came of it. Both of ms-swift's drivers (`run` on
+the rollout server, `run_multi_turn` in colocate mode) call the hooks in this order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from swift_deepeyes.episode.boxes import BoxRules
+from swift_deepeyes.episode.context import MESSAGE_MARGIN, ContextMeter
+from swift_deepeyes.episode.episode import Episode, EpisodeLimits, Observation
+from swift_deepeyes.episode.images import ConversationImages
+from swift_deepeyes.episode.view_cache import ViewCache
+from swift_deepeyes.episode.view import CropLimits
+from swift_deepeyes.episode.messages import turn_instruction
+from swift_deepeyes.settings import settings
+from swift_deepeyes.episode.tool import ToolContext
+from swift_deepeyes.episode.trajectory import RECORD_KEY, StopReason
+from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
+from swift_deepeyes.ms_swift.media_tokens import MediaTokens
+from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
+from swift_deepeyes.ms_swift.template import box_frame, view_recipe
+from swift_deepeyes.ms_swift.request import (
+    Prompt,
+    has_parts,
+    read_prompt,
+    row_options,
+    without_parts,
+)
+from swift_deepeyes.ms_swift.scheduler_check import warn_of_missing_columns
+from swift_deepeyes.ms_swift.tokens import TokenCounter
+from swift_deepeyes.tools import toolbox_of_row
+
+logger = logging.getLogger(__name__)
+
+# Decoding, resizing and PNG compression release the GIL; more threads than cores only cost memory.
+_WORKERS = min(8, os.cpu_count() or 1)
+
+
+@dataclass(slots=True)
+class _Running:
+    """A trajectory under way: its prompt, its engine, and what `step` has to append.
+
+    `lists_images`: the images were parts of messages, and have become a list of the request's.
+    """
+
+    prompt: Prompt
+    episode: Episode | None = None
+    observation: Observation | None = None
+    lists_images: bool = False
+
+
+class DeepEyesScheduler(Scheduler):
+    """Multi-turn scheduler of the DeepEyes method (`--multi_turn_scheduler deepeyes_scheduler`).
+
+    One instance serves all concurrent trajectories of a process; state is kept by the request's
+    `uuid` and dropped when the episode ends, also when it is abandoned.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._settings = settings()
+        self._running: dict[Any, _Running] = {}
+        self._has_told = False
+        self._pictures = ViewCache(int(self._settings.picture_cache_gb * 2**30))
+        self._count_tokens = TokenCounter(self.tokenizer)
+        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deepeyes")
+
+    @cached_property
+    def _media_tokens(self) -> MediaTokens:
+        # Not when it is made: older versions bring the template later.
+        return MediaTokens(self.template, self.tokenizer)
+
+    async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
+        """Server mode's driver; forgets the trajectory however it ends."""
+        if infer_request.images and not infer_request.data_dict:
+            warn_of_missing_columns()
+        try:
+            return await super().run(infer_request, request_config, **kwargs)
+        finally:
+            self._running.pop(_key(infer_request), None)
+
+    async def on_trajectory_start(self, requests: list[Any]) -> None:
+        """Begin an episode for each request."""
+        if self.infer_engine is None:
+            # Colocate mode hands over whole batches, one after another: what is still here was
+            # abandoned when its batch failed.
+            self._running.clear()
+        for request in requests:
+            self._start(request)
+
+    async def on_turn_end(
+        self, infer_request: Any, response_choice: Any, current_turn: int
+    ) -> dict[str, Any]:
+        """Advance the episode by the turn that the model just wrote."""
+        running = self._running.get(_key(infer_request))
+        if running is None:  # a driver without `on_trajectory_start`
+            running = self._start(infer_request)
+        episode = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._advance, running, response_choice
+        )
+        if not REPORTS_TOKEN_IDS:
+            self._clean_text(infer_request, response_choice)
+        infos: dict[str, Any] = {RECORD_KEY: episode.record.model_dump(mode="json")}
+        if episode.record.crops or running.lists_images:
+            infos["images"] = episode.images
+        done = running.observation is None
+        if done:
+            self._running.pop(_key(infer_request), None)
+        return {"done": done, "rollout_infos": infos}
+
+    def get_response_token_data(self, *args: Any, **kwargs: Any) -> tuple[list[int], list[int]]:
+        """The ids that are trained on and that the next turn's prompt holds."""
+        return self._media_tokens.neutralise(*super().get_response_token_data(*args, **kwargs))
+
+    def check_finished(self, infer_request: Any, response_choice: Any, current_turn: int) -> bool:
+        """Whether the episode is over; `on_turn_end` has decided it."""
+        return _key(infer_request) not in self._running
+
+    def step(self, infer_request: Any, response_choice: Any, current_turn: int) -> dict[str, Any]:
+        """Append the observation that `on_turn_end` prepared."""
+        running = self._running[_key(infer_request)]
+        episode, observation = running.episode, running.observation
+        assert episode is not None and observation is not None
+        # Images come in one list or in the messages, not in both.
+        if has_parts(infer_request.messages):
+            infer_request.messages, _ = without_parts(infer_request.messages)
+            running.lists_images = True
+        # Role `user`: with role `tool` the Qwen2.5-VL template doubles <|im_end|> and trains on it.
+        infer_request.messages.append({"role": "user", "content": observation.text})
+        infer_request.images = episode.images
+        return {"infer_request": infer_request}
+
+    def _clean_text(self, infer_request: Any, response_choice: Any) -> None:
+        """What `get_response_token_data` does, for an ms-swift that encodes the text itself."""
+        message = infer_request.messages[-1]
+        message["content"] = self._media_tokens.neutralise_text(str(message["content"]))
+        if ids := response_choice.token_ids:
+            response_choice.token_ids, _ = self._media_tokens.neutralise(ids, [1] * len(ids))
+
+    def _start(self, request: Any) -> _Running:
+        """Note what the row says. Raises `PromptTooLarge` if no engine takes its prompt."""
+        prompt = read_prompt(request)
+        check_prompt(self.infer_engine, len(prompt.images))
+        if hasattr(request, "chat_template_kwargs"):
+            request.chat_template_kwargs = row_options(request.chat_template_kwargs)
+        running = self._running[_key(request)] = _Running(prompt)
+        return running
+
+    def _advance(self, running: _Running, response_choice: Any) -> Episode:
+        """One step of the engine; runs in a thread."""
+        episode = running.episode = running.episode or self._begin(running.prompt)
+        text = response_choice.message.content
+        text = text if isinstance(text, str) else ""
+        ids = response_choice.token_ids
+        tokens = len(ids) if ids else self._count_tokens(text)
+        running.observation = episode.advance(
+            text, tokens=tokens, truncated=response_choice.finish_reason == "length"
+        )
+        if episode.stop_reason is StopReason.CONTEXT_FULL:
+            self._tell_of_prompt_limit()
+        return episode
+
+    def _begin(self, prompt: Prompt) -> Episode:
+        """Set an episode up from a row's prompt. Opens no image."""
+        template, chosen = self.template, self._settings
+        recipe = view_recipe(template, prompt.options)
+        gallery = ConversationImages(
+            prompt.images,
+            load=load_image,
+            recipe=recipe,
+            cache=self._pictures,
+            crop_source=chosen.crop_source,
+            limits=CropLimits(
+                chosen.min_crop_pixels or recipe.min_pixels,
+                chosen.max_crop_pixels,
+                chosen.max_crop_scale,
+            ),
+        )
+        rules = BoxRules(min_side=chosen.min_crop_side, small_boxes=chosen.small_boxes)
+        images = image_limit(chosen, self.infer_engine)
+        rendered = prompt.render(template)
+        return Episode(
+            scene=ToolContext(gallery, box_frame(template, chosen.bbox_format), rules),
+            toolbox=toolbox_of_row(prompt.env_name, prompt.announcement(template)),
+            instruction=turn_instruction(prompt.question),
+            limits=EpisodeLimits(self.max_turns, chosen.max_calls_per_turn, images),
+            meter=self._meter(rendered, gallery),
+            prompt_opens_thought=rendered.opens_thought,
+        )
+
+    def _meter(self, rendered: RenderedPrompt, gallery: ConversationImages) -> ContextMeter:
+        """The meter of a conversation that begins with this prompt."""
+        limit = context_limit(self._settings, self.infer_engine, self.template)
+        return ContextMeter(
+            None if limit is None else limit.tokens,
+            self._count_tokens,
+            gallery.recipe,
+            lambda: (
+                sum(map(self._count_piece, rendered.pieces))
+                + MESSAGE_MARGIN
+                + gallery.source_tokens()
+            ),
+            MESSAGE_MARGIN + self._count_tokens(rendered.response_prefix),
+        )
+
+    def _count_piece(self, piece: str | list[int]) -> int:
+        return self._count_tokens(piece) if isinstance(piece, str) else len(piece)
+
+    def _tell_of_prompt_limit(self) -> None:
+        """Where a limit of prompts ends conversations, say so, once."""
+        limit = context_limit(self._settings, self.infer_engine, self.template)
+        if limit is None or limit.source != PROMPT_FLAG or self._has_told:
+            return
+        self._has_told = True
+        logger.warning(
+            "Trajectories end (context_full) at %d tokens, which is %s. It bounds the whole "
+            "conversation in this mode, not only the prompt: set it to the context of the engine.",
+            limit.tokens,
+            PROMPT_FLAG,
+        )
+
+
+def _key(request: Any) -> Any:
+    """What identifies a trajectory: ms-swift's uuid, or the request object where it has none."""
+    return request.uuid or id(request)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from swift_deepeyes.episode.boxes import Frame, Size
+from swift_deepeyes.settings import BoxFormat
+from swift_deepeyes.evaluation.names import Family
+from swift_deepeyes.evaluation.served_model import Listing, Stated, UnknownModel, identify
+
+
+def checkpoint(folder: Path, kind: str = "qwen2_5_vl", **processor: object) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": kind}))
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    return folder
+
+
+def test_the_root_of_a_local_model_tells_everything(tmp_path: Path) -> None:
+    root = checkpoint(tmp_path / "m", size={"shortest_edge": 3136, "longest_edge": 602112})
+    listing = Listing(id="policy", root=str(root), max_model_len=4096)
+    model = identify(listing, Stated(), BoxFormat.AUTO)
+    assert model.family is Family.QWEN2_5_VL
+    assert model.frame is Frame.PIXEL
+    assert (model.min_pixels, model.max_pixels, model.max_context) == (3136, 602112, 4096)
+    assert model.recipe.view_size(Size(1920, 1080)) == (1008, 560)
+
+
+def test_the_older_spelling_of_limits(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "m", "qwen3_vl_moe", min_pixels=65536, max_pixels=1048576)
+    model = identify(Listing(id="x"), Stated(checkpoint=folder), BoxFormat.AUTO)
+    assert (model.family, model.frame) == (Family.QWEN3_VL, Frame.NORM1000)
+    assert model.recipe.patch_size == 16
+    assert (model.min_pixels, model.max_pixels) == (65536, 1048576)
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("Qwen/Qwen2.5-VL-7B-Instruct", Family.QWEN2_5_VL),
+        ("Qwen2-VL-2B", Family.QWEN2_VL),
+        ("Qwen3-VL-8B", Family.QWEN3_VL),
+    ],
+)
+def test_names_that_tell(name: str, family: Family) -> None:
+    assert identify(Listing(id=name), Stated(max_pixels=602112), BoxFormat.AUTO).family is family
+
+
+def test_nothing_is_assumed() -> None:
+    with pytest.raises(UnknownModel, match="State --family"):
+        identify(Listing(id="DeepEyes-7B"), Stated(max_pixels=602112), BoxFormat.AUTO)
+    with pytest.raises(UnknownModel, match="--max-pixels"):
+        identify(Listing(id="Qwen2.5-VL-7B"), Stated(), BoxFormat.AUTO)
+    with pytest.raises(UnknownModel, match=r"no config\.json"):
+        identify(Listing(id="x"), Stated(checkpoint=Path("/nowhere")), BoxFormat.AUTO)
+
+
+def test_what_is_stated_wins(tmp_path: Path) -> None:
+    root = checkpoint(tmp_path / "m", size={"shortest_edge": 3136, "longest_edge": 602112})
+    stated = Stated(family=Family.QWEN2_VL, max_pixels=401408, max_context=1000)
+    model = identify(Listing(id="x", root=str(root), max_model_len=9), stated, BoxFormat.PIXEL)
+    assert (model.family, model.frame) == (Family.QWEN2_VL, Frame.PIXEL)
+    assert (model.max_pixels, model.max_context) == (401408, 1000)

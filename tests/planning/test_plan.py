@@ -1,0 +1,178 @@
+"""The arithmetic of a plan, against hand-made numbers and encoded rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from typer.testing import CliRunner
+
+from swift_deepeyes.cli.main import app
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.view import ViewRecipe
+from swift_deepeyes.demo.families import family_template
+from swift_deepeyes.demo.toy import wording
+from swift_deepeyes.planning import costs
+from swift_deepeyes.planning.costs import judge_load, step_seconds
+from swift_deepeyes.planning.models import MODELS
+from swift_deepeyes.planning.plan import Certainty, make_plan
+from swift_deepeyes.planning.setup import (
+    GB,
+    GPUS,
+    IMAGE_MARKS,
+    JudgeSetup,
+    Lengths,
+    Mode,
+    Setup,
+    Tuning,
+    image_tokens,
+    mean_trajectory,
+)
+from swift_deepeyes.cli.plan_tables import render
+
+PAPER = Setup()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(56, 3000), st.integers(56, 3000), st.sampled_from([14, 16]))
+def test_image_tokens_bound_what_the_model_sees(width: int, height: int, patch: int) -> None:
+    limit = 602_112
+    recipe = ViewRecipe(patch_size=patch, fetch_options={"max_pixels": limit})
+    seen = recipe.tokens(Size(width, height))
+    assert seen <= image_tokens(limit, 2 * patch)
+
+
+def test_trajectory_tokens_are_those_of_an_encoded_one() -> None:
+    """Shape for shape what ms-swift makes of a toy trajectory: an image, a crop, two turns."""
+    template = family_template("qwen2_5_vl", max_pixels=224 * 224)
+    turns = [wording.zoom_turn([0, 0, 112, 112]), wording.zoomed_turn("dots")]
+    user = wording.with_turn_instruction(wording.PATTERN_QUESTION)
+    texts = [wording.ZOOM_SYSTEM, user, turns[0], wording.observation(), turns[1]]
+    roles = ["system", "user", "assistant", "user", "assistant"]
+    messages = [{"role": r, "content": c} for r, c in zip(roles, texts, strict=True)]
+    images = [Image.new("RGB", (224, 224)), Image.new("RGB", (112, 112))]
+    encoded = template.encode({"messages": messages, "images": images})
+
+    def count(text: str) -> int:
+        return len(template.tokenizer(text.replace("<image>", ""))["input_ids"])
+
+    lengths = Lengths(
+        max_pixels=224 * 224,
+        prompt_text_tokens=count(texts[0]) + count(texts[1]),
+        mean_turns=2,
+        mean_turn_tokens=round((count(texts[2]) + count(texts[4])) / 2),
+        mean_crop_share=0.25,
+        observation_text_tokens=count(texts[3]),
+    )
+    planned = mean_trajectory(lengths, 28)
+    pads = encoded["input_ids"].count(template.image_token_id)
+    assert planned.images == pads + 2 * IMAGE_MARKS
+    chat_marks = 5 * 5  # <|im_start|>, role, line break, <|im_end|>, line break
+    assert 0 <= len(encoded["input_ids"]) - planned.total <= chat_marks
+
+
+def test_kv_cache_by_hand() -> None:
+    assert costs.kv_bytes_per_token(MODELS["7b"]) == 2 * 28 * 4 * 128 * 2 == 57_344
+    assert costs.kv_bytes_per_token(MODELS["72b"]) == 327_680
+    setup = Setup(gpu=GPUS["h100"], rollout_memory_share=0.85)
+    left = 0.85 * 80 * GB - 2 * 8_292_166_656 - 4 * GB
+    assert costs.kv_cache_bytes(setup) == pytest.approx(left, abs=1)
+    assert costs.rollouts_that_fit(setup, 10_000) == int(left // (57_344 * 10_000))
+
+
+def test_training_states_by_hand() -> None:
+    setup = Setup(gpus=16, mode=Mode.COLOCATE)
+    used = costs.training_memory(setup, setup.mean_tokens)
+    assert used.states == 8_292_166_656 * 16 // 16
+    assert used.logits == (625 + setup.mean_tokens.observed) * 152_064 * 6
+    lora = Setup(gpus=1, mode=Mode.COLOCATE, tuning=Tuning.LORA)
+    assert costs.training_memory(lora, lora.mean_tokens).gathered == 0
+    assert costs.training_memory(lora, lora.mean_tokens).states < 20 * GB
+
+
+def test_steps_of_the_paper() -> None:
+    assert make_plan(PAPER).figure("steps per epoch").value == 184
+    assert PAPER.trajectories == 4096
+    assert make_plan(PAPER).figure("longest trajectory").value == 28_672
+
+
+@pytest.mark.parametrize(
+    ("change", "direction"),
+    [
+        ({"gpus": 64}, -1),
+        ({"prompts": 512}, 1),
+        ({"model": MODELS["32b"]}, 1),
+        ({"gpu": GPUS["a100"]}, 1),
+        ({"lengths": Lengths(mean_turns=5)}, 1),
+        ({"lengths": Lengths(max_pixels=1_000_000)}, -1),
+    ],
+)
+def test_a_step_takes_longer_or_shorter(change: dict[str, Any], direction: int) -> None:
+    seconds = step_seconds(PAPER, PAPER.mean_tokens).total
+    changed = PAPER.model_copy(update=change)
+    other = step_seconds(changed, changed.mean_tokens).total
+    assert (other - seconds) * direction > 0
+
+
+def test_replicas_keep_the_judge_within_its_share() -> None:
+    gpu = GPUS["h100"]
+    for step in (10.0, 100.0, 1000.0):
+        load = judge_load(4096, step, JudgeSetup(), gpu)
+        assert load.questions / (load.replicas * load.rate_of_a_replica) <= 0.05 * step
+        if load.replicas > 1:
+            fewer = (load.replicas - 1) * load.rate_of_a_replica
+            assert load.questions / fewer > 0.05 * step
+    assert judge_load(4096, 1.0, JudgeSetup(asked_share=0.5), gpu).questions == 2048
+
+
+def test_server_mode_splits_the_gpus_and_colocate_does_not() -> None:
+    assert (PAPER.generating_gpus, PAPER.training_gpus, PAPER.engines) == (8, 24, 8)
+    both = Setup(mode=Mode.COLOCATE, gpus=8, model=MODELS["32b"])
+    assert (both.generating_gpus, both.training_gpus, both.engines) == (8, 8, 4)
+
+
+def test_impossible_setups_are_refused_or_warned_of() -> None:
+    with pytest.raises(ValueError, match="one engine needs 4 GPUs"):
+        Setup(model=MODELS["72b"], gpus=2, mode=Mode.COLOCATE)
+    with pytest.raises(ValueError, match="no GPU is left to train on"):
+        Setup(gpus=8, rollout_gpus=8)
+    small = Setup(model=MODELS["7b"], gpu=GPUS["rtx4090"], gpus=4, mode=Mode.COLOCATE)
+    warnings = " ".join(make_plan(small).warnings)
+    assert "Training does not fit" in warnings
+    assert not make_plan(PAPER).warnings
+    weak = PAPER.model_copy(update={"judge": JudgeSetup(parameters=7e9)})
+    assert any("collapse" in warning for warning in make_plan(weak).warnings)
+    big = PAPER.model_copy(update={"lengths": Lengths(max_pixels=12_845_056)})
+    assert any("prompt's limit" in warning for warning in make_plan(big).warnings)
+
+
+def test_what_rests_on_a_guess_says_so() -> None:
+    """Whatever changes with the guessed lengths must be called an estimate."""
+    plans = [
+        make_plan(PAPER),
+        make_plan(PAPER.model_copy(update={"lengths": Lengths(mean_turns=4, mean_turn_tokens=9)})),
+    ]
+    for section in plans[0].sections:
+        for figure in section.figures:
+            if figure.value != plans[1].figure(figure.name).value:
+                assert figure.certainty is Certainty.ESTIMATE, figure
+
+
+def test_the_command() -> None:
+    run = CliRunner().invoke(app, ["plan", "--model", "32b", "--gpus", "64"])
+    assert run.exit_code == 0, run.output
+    for part in ("Qwen2.5-VL-32B", "estimate", "replicas", "262.1 kB", "steps per epoch"):
+        assert part in run.output
+    wrong = CliRunner().invoke(app, ["plan", "--model", "8b"])
+    assert wrong.exit_code == 1
+    assert "'8b' is not known; one of 3b, 7b" in wrong.output
+    small = CliRunner().invoke(app, ["plan", "--model", "72b", "--gpus", "2", "--colocate"])
+    assert small.exit_code == 1
+    assert "one engine needs 4 GPUs" in small.output
+
+
+def test_every_unit_has_a_text() -> None:
+    assert list(render(PAPER, make_plan(PAPER)))
