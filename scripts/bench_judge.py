@@ -30,11 +30,11 @@ from multiprocessing.synchronize import Event
 
 from openai import OpenAI
 
-from swift_deepeyes.settings import JudgeKind, ScoringMode, Settings
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
 from swift_deepeyes.judge import make_judge
 from swift_deepeyes.judge.client import request_body
 from swift_deepeyes.judge.guidance import Guidance
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
+from swift_deepeyes.settings import JudgeKind, ScoringMode, Settings
 
 GROUPS, SAMPLES, DIFFERENT = 16, 6, 4  # 4 different answers in a group of 6: a third duplicates
 WANTED_RATIO, WANTED_OVERHEAD = 40.0, 1.5

@@ -144,9 +144,11 @@ def measure(kind: str, trajectories: int) -> dict[str, float]:
     from swift.infer_engine.protocol import RolloutInferRequest
 
     if kind == "ours":
-        from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler as Scheduler
+        from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
+
+        scheduler_class = DeepEyesScheduler
     else:
-        Scheduler = plain_scheduler()
+        scheduler_class = plain_scheduler()
     requests = [
         RolloutInferRequest(
             messages=[{"role": "user", "content": "<image>\nWhat color?"}],
@@ -156,7 +158,7 @@ def measure(kind: str, trajectories: int) -> dict[str, float]:
         )
         for number, image in enumerate(sources(trajectories))
     ]
-    scheduler = Scheduler(infer_engine=Engine(), max_turns=6)
+    scheduler = scheduler_class(infer_engine=Engine(), max_turns=6)
     import qwen_vl_utils  # noqa: F401  (its import is nobody's work here)
 
     base_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

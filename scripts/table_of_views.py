@@ -35,19 +35,21 @@ def encoded_size(template: Any, image: Image.Image, patch: int) -> tuple[int, in
 
 def table_row(family: str, setting: str, template: Any, size: tuple[int, int]) -> list[str]:
     """One case: the views, and the crop of the image's middle quarter."""
+    from swift_deepeyes.demo.families import PATCH
     from swift_deepeyes.episode.boxes import BoxRules
     from swift_deepeyes.episode.images import ConversationImages
-    from swift_deepeyes.episode.view_cache import ViewCache
-    from swift_deepeyes.settings import BoxFormat
     from swift_deepeyes.episode.tool import ToolContext
-    from swift_deepeyes.demo.families import PATCH
+    from swift_deepeyes.episode.view_cache import ViewCache
     from swift_deepeyes.ms_swift.template import box_frame, view_recipe
+    from swift_deepeyes.settings import BoxFormat
     from swift_deepeyes.tools.zoom import ZoomTool
 
     image = Image.new("RGB", size, "white")
     frame = box_frame(template, BoxFormat.AUTO)
     recipe = view_recipe(template, None)
-    gallery = ConversationImages(["-"], load=lambda _: image.copy(), recipe=recipe, cache=ViewCache())
+    gallery = ConversationImages(
+        ["-"], load=lambda _: image.copy(), recipe=recipe, cache=ViewCache()
+    )
     scene, tool = ToolContext(gallery, frame, BoxRules()), ZoomTool()
     width, height = scene.show(0).extent.of(frame)
     box = [round(width / 4), round(height / 4), round(3 * width / 4), round(3 * height / 4)]

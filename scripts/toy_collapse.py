@@ -16,13 +16,13 @@ from statistics import fmean
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swift_deepeyes.metrics.alarm_triggers import SPANS
-from swift_deepeyes.record.record import METRICS_FILE, MetricsLine
-from swift_deepeyes.metrics.counts import CROP_SHARE
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
+from swift_deepeyes.metrics.alarm_triggers import SPANS
+from swift_deepeyes.metrics.counts import CROP_SHARE
+from swift_deepeyes.record.record import METRICS_FILE, MetricsLine
 
 STEPS = 60
 PROMPTS = 128

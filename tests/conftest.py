@@ -1,13 +1,7 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from swift_deepeyes.demo import cpu_support
-
-
-from tests.older import old_names
-from tests.older import transformers_4
+from tests.older import old_names, transformers_4
 
 if old_names.are_needed():
     old_names.install()

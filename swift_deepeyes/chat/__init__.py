@@ -1,0 +1,1 @@
+"""OpenAI-compatible servers: who is there, one call, named failures."""

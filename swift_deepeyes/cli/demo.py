@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from swift_deepeyes.demo.figures import WINDOW, StepFigures, Summary, mean_of
-from swift_deepeyes.demo.options import DEFAULT_STEPS, EXAM_QUESTIONS, DemoOptions, OutputTaken
+from swift_deepeyes.demo.options import DEFAULT_STEPS, EXAM_QUESTIONS, DemoOptions, OutputTakenError
 
 if TYPE_CHECKING:
     from swift_deepeyes.demo.evaluation import Result
@@ -31,7 +31,7 @@ def demo(
 ) -> None:
     """Train a toy policy with GRPO and the zoom tool, on a laptop, in a few minutes."""
     # These import half of the machine-learning world; `--help` must not.
-    from swift_deepeyes.demo.processes import ProcessFailed
+    from swift_deepeyes.demo.processes import ProcessFailedError
     from swift_deepeyes.demo.run import run_demo
 
     # The exam's questions would each leave a line between the demo's own.
@@ -42,7 +42,7 @@ def demo(
     try:
         with _ConsoleWatcher(Console()) as watcher:
             run_demo(DemoOptions(seed, steps, output), watcher)
-    except (OutputTaken, ProcessFailed) as error:
+    except (OutputTakenError, ProcessFailedError) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(1) from None
 

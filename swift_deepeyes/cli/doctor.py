@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from swift_deepeyes.doctor.finding import Finding
     from swift_deepeyes.episode.view import ViewRecipe
     from swift_deepeyes.settings import Settings
-    from swift_deepeyes.doctor.finding import Finding
 
 NOT_HEALTHY = 1
 
@@ -40,12 +40,12 @@ def doctor(
     ] = None,
 ) -> None:
     """Check a set-up before GPUs are spent: judge, rollout server, pixels, data, versions."""
-    from swift_deepeyes.settings import SettingsError, read_settings
     from swift_deepeyes.doctor.dataset import check_dataset
     from swift_deepeyes.doctor.finding import failed, skipped
     from swift_deepeyes.doctor.judge import check_judge
     from swift_deepeyes.doctor.machine import PORTS, check_ports, check_versions, check_vllm
     from swift_deepeyes.doctor.rollout import check_rollout
+    from swift_deepeyes.settings import SettingsError, read_settings
 
     try:
         settings = read_settings()

@@ -128,13 +128,17 @@ def evaluate(
 @contextmanager
 def _told_in_one_line(out: Path) -> Iterator[None]:
     """Errors of the set-up and of the disk end the command with a sentence and an exit code."""
-    from swift_deepeyes.settings import SettingsError
-    from swift_deepeyes.evaluation.endpoint import ReplyUnusable, ServerFailed, ServerRefused
+    from swift_deepeyes.evaluation.endpoint import (
+        ServerFailedError,
+        ServerRefusedError,
+        UnusableReplyError,
+    )
     from swift_deepeyes.evaluation.folder import FolderError
     from swift_deepeyes.evaluation.question import BenchmarkError
-    from swift_deepeyes.evaluation.served_model import UnknownModel
+    from swift_deepeyes.evaluation.served_model import UnknownModelError
+    from swift_deepeyes.settings import SettingsError
 
-    server = (ServerFailed, ServerRefused, ReplyUnusable, UnknownModel)
+    server = (ServerFailedError, ServerRefusedError, UnusableReplyError, UnknownModelError)
     try:
         yield
     except (*server, BenchmarkError, FolderError, SettingsError, OSError) as error:
@@ -190,10 +194,10 @@ async def _evaluate(
     """Run with a progress bar."""
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from swift_deepeyes.settings import read_settings
     from swift_deepeyes.evaluation.evaluate import evaluate as run
     from swift_deepeyes.evaluation.runner import Outcome
     from swift_deepeyes.evaluation.trial import Trial
+    from swift_deepeyes.settings import read_settings
 
     logging_columns = (
         MofNCompleteColumn(),

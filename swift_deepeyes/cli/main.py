@@ -12,12 +12,12 @@ from typing import Annotated
 
 import typer
 
-from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.cli.demo import demo
 from swift_deepeyes.cli.doctor import doctor
 from swift_deepeyes.cli.eval import evaluate
 from swift_deepeyes.cli.plan import plan
 from swift_deepeyes.cli.prepare import prepare
+from swift_deepeyes.demo import cpu_support
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__.splitlines()[0])
 
@@ -31,7 +31,7 @@ def _configure() -> None:
 @app.command("plugin-path")
 def plugin_path() -> None:
     """Print the path of the file for ms-swift's --external_plugins."""
-    typer.echo(Path(__file__).resolve().parent / "plugin" / "deepeyes_plugin.py")
+    typer.echo(Path(__file__).resolve().parents[1] / "plugin" / "deepeyes_plugin.py")
 
 
 @app.command()

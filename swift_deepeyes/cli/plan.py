@@ -65,9 +65,9 @@ def plan(
     options = locals()
     from rich.console import Console
 
-    from swift_deepeyes.planning.measured import NothingMeasured, compare, read_measured
-    from swift_deepeyes.planning.plan import make_plan
     from swift_deepeyes.cli.plan_tables import render, render_measured
+    from swift_deepeyes.planning.measured import NothingMeasuredError, compare, read_measured
+    from swift_deepeyes.planning.plan import make_plan
 
     console = Console()
     try:
@@ -78,7 +78,7 @@ def plan(
             measured = read_measured(log, setup)
             for block in render_measured(setup, measured, compare(setup, measured)):
                 console.print(block)
-    except (ModelError, NothingMeasured, typer.BadParameter) as error:
+    except (ModelError, NothingMeasuredError, typer.BadParameter) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(1) from None
 

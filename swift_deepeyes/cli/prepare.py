@@ -55,13 +55,13 @@ def prepare(
     """Make training files of the published ones: checked, aligned, sized. Go on if interrupted."""
     from rich.console import Console
 
+    from swift_deepeyes.cli.prepare_tables import nothing_left, render
     from swift_deepeyes.preparation.errors import PrepareError
     from swift_deepeyes.preparation.pool import available_cores
     from swift_deepeyes.preparation.progress import ProgressBars
     from swift_deepeyes.preparation.recipe import Recipe
     from swift_deepeyes.preparation.run import find_sources
     from swift_deepeyes.preparation.run import prepare as prepare_files
-    from swift_deepeyes.cli.prepare_tables import nothing_left, render
 
     recipe = Recipe(
         prompt_column=PromptColumn.MESSAGES if messages else PromptColumn.PROMPT,

@@ -18,9 +18,9 @@ from itertools import chain
 from typing import Any
 
 from swift_deepeyes.dataset.image_check import BadImageError, as_entry
-from swift_deepeyes.episode.messages import IMAGE_TAG
-from swift_deepeyes.episode.trajectory import valid_text
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.dataset.values import leaf_text, plain
+from swift_deepeyes.frozen import valid_text
 
 Message = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 
-from swift_deepeyes.scoring.row import ALTERNATIVES, references_of
+from swift_deepeyes.dataset.references import ALTERNATIVES, references_of
 from swift_deepeyes.dataset.values import leaf_text, struct_of, texts_of
 
 STRUCT_KEYS = {

@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from numbers import Integral, Real
 
-from swift_deepeyes.episode.trajectory import valid_text
+from swift_deepeyes.frozen import valid_text
 
 _DEPTH = 4  # of lists in lists that hold references; deeper is no list of answers
 

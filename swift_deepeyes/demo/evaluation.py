@@ -10,7 +10,6 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.settings import CropSource, JudgeKind, Settings
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.options import EXAM_QUESTIONS, DemoOptions
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
@@ -24,6 +23,7 @@ from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.prompts import tool_system_prompt
 from swift_deepeyes.evaluation.report import Report
 from swift_deepeyes.evaluation.served_model import Stated
+from swift_deepeyes.settings import CropSource, JudgeKind, Settings
 
 _OTHER_SCENES = 10_000  # added to the seed: scenes that the training does not have
 _START_SECONDS = 300.0
@@ -43,7 +43,7 @@ class Result:
 
 
 def take_exam(options: DemoOptions, checkpoint: Path, name: str) -> Result:
-    """Evaluate a checkpoint. Raises `ProcessFailed` if it cannot be served."""
+    """Evaluate a checkpoint. Raises `ProcessFailedError` if it cannot be served."""
     data = build_data(
         options.exam / "data", options.seed + _OTHER_SCENES, EXAM_QUESTIONS, other_rows=1
     )

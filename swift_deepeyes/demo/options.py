@@ -13,7 +13,7 @@ DEFAULT_STEPS = 60
 _MARK = ".swift-deepeyes-demo"
 
 
-class OutputTaken(ValueError):
+class OutputTakenError(ValueError):
     """The output folder holds something that is not an earlier demo's."""
 
 
@@ -61,10 +61,12 @@ class DemoOptions:
         return self.output / "trajectories.html"
 
     def clear_output(self) -> None:
-        """Make `output`, or empty it of an earlier demo. Raises `OutputTaken` if it is not ours."""
+        """Make `output`, or empty it of an earlier demo. Raises `OutputTakenError`."""
         mark = self.output / _MARK
         if self.output.exists() and any(self.output.iterdir()) and not mark.exists():
-            raise OutputTaken(f"{self.output} is not empty and not from a demo; choose another")
+            raise OutputTakenError(
+                f"{self.output} is not empty and not from a demo; choose another"
+            )
         for folder in (self.model, self.data, self.warm_start, self.grpo, self.log, self.exam):
             shutil.rmtree(folder, ignore_errors=True)
         self.output.mkdir(parents=True, exist_ok=True)

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from swift_deepeyes.record.record import IMAGES_FOLDER, LoggedTrajectory
-from swift_deepeyes.episode.trajectory import CallRecord
 from swift_deepeyes.demo.toy.scenes import VIEW_SIDE
+from swift_deepeyes.episode.trajectory import CallRecord
+from swift_deepeyes.record.record import IMAGES_FOLDER, LoggedTrajectory
 
 _TEXT_WIDTH = 62  # characters
 

@@ -28,7 +28,7 @@ _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
 
-class ProcessFailed(RuntimeError):
+class ProcessFailedError(RuntimeError):
     """A command ended with an error or did not get ready; the message holds the end of its log."""
 
 
@@ -122,19 +122,21 @@ class SwiftProcess:
         return list(_processes_with(self._mark))
 
     def wait_for_status(self, timeout_seconds: float) -> int:
-        """Wait for any end and return its status. Raises `ProcessFailed` if none comes."""
+        """Wait for any end and return its status. Raises `ProcessFailedError` if none comes."""
         try:
             return self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             self.stop()
-            raise ProcessFailed(self._complaint(f"took over {timeout_seconds:.0f} s")) from None
+            raise ProcessFailedError(
+                self._complaint(f"took over {timeout_seconds:.0f} s")
+            ) from None
 
     def wait(self, timeout_seconds: float) -> None:
-        """Wait for a good end. Raises `ProcessFailed` on any other, and stops the group."""
+        """Wait for a good end. Raises `ProcessFailedError` on any other, and stops the group."""
         code = self.wait_for_status(timeout_seconds)
         self.stop()
         if code != 0:
-            raise ProcessFailed(self._complaint(f"ended with status {code}"))
+            raise ProcessFailedError(self._complaint(f"ended with status {code}"))
 
     def wait_for_line(self, text: str, timeout_seconds: float) -> str:
         """Wait until a line with `text` is in the log and return it: how a server says it is up."""
@@ -145,9 +147,9 @@ class SwiftProcess:
                 if text in line:
                     return line
             if not running:
-                raise ProcessFailed(self._complaint(f"ended before it wrote {text!r}"))
+                raise ProcessFailedError(self._complaint(f"ended before it wrote {text!r}"))
             if time.monotonic() > deadline:
-                raise ProcessFailed(self._complaint(f"did not write {text!r}"))
+                raise ProcessFailedError(self._complaint(f"did not write {text!r}"))
             time.sleep(_POLL_SECONDS)
 
     def read_log(self) -> str:

@@ -47,7 +47,7 @@ class Watcher(Protocol):
 
 
 def run_demo(options: DemoOptions, watcher: Watcher) -> Summary:
-    """Run all of it. Raises `OutputTaken`, or `ProcessFailed` with the end of the failed log."""
+    """Run all of it. Raises `OutputTakenError` or `ProcessFailedError`, with the log's end."""
     start = time.monotonic()
     options.clear_output()
     watcher.say("Making a toy Qwen2.5-VL and toy scenes (nothing is downloaded)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 
 
 class Health(StrEnum):

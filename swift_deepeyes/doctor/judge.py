@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from swift_deepeyes.settings import JudgeKind, Settings
 from swift_deepeyes.doctor.finding import Finding, failed, ok
 from swift_deepeyes.judge import make_judge
 from swift_deepeyes.judge.check import ServerKind, check_known_cases, identify_server
 from swift_deepeyes.judge.errors import JudgeError
+from swift_deepeyes.settings import JudgeKind, Settings
 
 
 def check_judge(settings: Settings) -> list[Finding]:

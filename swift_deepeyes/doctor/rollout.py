@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from swift_deepeyes.episode.boxes import Size
-from swift_deepeyes.episode.view import ViewRecipe
-from swift_deepeyes.episode.trajectory import RECORD_KEY
 from swift_deepeyes.doctor.finding import Finding, failed, ok, skipped, warning
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.trajectory import RECORD_KEY
+from swift_deepeyes.episode.view import ViewRecipe
 
 PROBE_SIZE = Size(1920, 1080)
 _SECONDS = 120.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from swift_deepeyes.settings import SmallBoxes
 from swift_deepeyes.episode.trajectory import CallStatus
+from swift_deepeyes.settings import SmallBoxes
 
 MAX_ASPECT_RATIO = 100
 """Long side over short side of a box (official rule; over 200 the model's processor raises)."""

@@ -25,7 +25,7 @@ _TYPOGRAPHIC = frozenset("“”„‘’«»`，：；｛｝［］")  # noqa: R
 _KINDS = {list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
 
 
-class JsonMistake(ValueError):
+class JsonMistakeError(ValueError):
     """Text that is not strict JSON; `str(mistake)` says why without repeating any of it."""
 
 
@@ -55,7 +55,7 @@ def read_call(body: str) -> ToolCall | MalformedCall:
         return MalformedCall(f"The tool call is longer than {MAX_CALL_CHARACTERS} characters.")
     try:
         call = strict_json(body)
-    except JsonMistake as mistake:
+    except JsonMistakeError as mistake:
         return MalformedCall(f"The tool call is not valid JSON: {mistake}.")
     if isinstance(call, list):
         return MalformedCall("The tool call is a list; write one JSON object per pair of tags.")
@@ -76,7 +76,7 @@ def _read_object(call: dict[str, Any]) -> ToolCall | MalformedCall:
     if isinstance(arguments, str):
         try:
             arguments = strict_json(arguments)
-        except JsonMistake as mistake:
+        except JsonMistakeError as mistake:
             message = f'The text in "arguments" is not valid JSON: {mistake}.'
             return MalformedCall(message, name=name)
     if not isinstance(arguments, dict):
@@ -86,7 +86,7 @@ def _read_object(call: dict[str, Any]) -> ToolCall | MalformedCall:
 
 
 def strict_json(text: str) -> Any:
-    """Parse JSON that can be written again anywhere. Raises `JsonMistake`.
+    """Parse JSON that can be written again anywhere. Raises `JsonMistakeError`.
 
     The arguments travel through HTTP in the episode's record. Python's reader accepts `NaN`,
     `1e999`, lone surrogates and any depth, none of which survive that trip.
@@ -96,15 +96,15 @@ def strict_json(text: str) -> Any:
             text, parse_constant=_refuse, parse_float=_finite_float, parse_int=_small_integer
         )
     except json.JSONDecodeError as error:
-        raise JsonMistake(_explain(error)) from None
+        raise JsonMistakeError(_explain(error)) from None
     except RecursionError:
-        raise JsonMistake(_too_deep()) from None
+        raise JsonMistakeError(_too_deep()) from None
     if _is_deep(value):
-        raise JsonMistake(_too_deep())
+        raise JsonMistakeError(_too_deep())
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
-        raise JsonMistake("a \\u escape in it is half a character") from None
+        raise JsonMistakeError("a \\u escape in it is half a character") from None
     return value
 
 
@@ -187,17 +187,17 @@ def _kind(value: object) -> str:
 
 
 def _refuse(constant: str) -> float:
-    raise JsonMistake("NaN and Infinity are no numbers in JSON")
+    raise JsonMistakeError("NaN and Infinity are no numbers in JSON")
 
 
 def _finite_float(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise JsonMistake("a number in it is too large")
+        raise JsonMistakeError("a number in it is too large")
     return number
 
 
 def _small_integer(digits: str) -> int:
     if len(digits) > 17 or abs(number := int(digits)) > _LARGEST_INTEGER:
-        raise JsonMistake("a number in it is too large")
+        raise JsonMistakeError("a number in it is too large")
     return number

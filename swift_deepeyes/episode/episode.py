@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG, without_media_tags
 from swift_deepeyes.episode.boxes import Box
 from swift_deepeyes.episode.context import ContextMeter
 from swift_deepeyes.episode.images import NewImage
+from swift_deepeyes.episode.messages import observation_message
 from swift_deepeyes.episode.parsing import MalformedCall, ToolCall, parse_turn
-from swift_deepeyes.episode.messages import IMAGE_TAG, observation_message, without_media_tags
-from swift_deepeyes.episode.tool import ToolContext, Toolbox, ToolError, ToolResult
+from swift_deepeyes.episode.tool import Toolbox, ToolContext, ToolError, ToolResult
 from swift_deepeyes.episode.trajectory import (
     CallRecord,
     CallStatus,

@@ -12,10 +12,16 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from swift_deepeyes.episode import view as pixels  # CHECK
 from swift_deepeyes.episode.boxes import Box, Extent, Frame, Size
-from swift_deepeyes.episode.view_cache import Development, CachedView, ViewCache
-from swift_deepeyes.episode.view import CropLimits, ImageLoader, UnreadableImage, ViewRecipe
+from swift_deepeyes.episode.view import (
+    CropLimits,
+    ImageLoader,
+    UnreadableImageError,
+    ViewRecipe,
+    crop,
+    to_png,
+)
+from swift_deepeyes.episode.view_cache import CachedView, Development, ViewCache
 from swift_deepeyes.settings import CropSource
 
 
@@ -84,7 +90,7 @@ class ConversationImages:
         return [*self._sources, *self._pngs]
 
     def show(self, index: int) -> ImageView:
-        """The image as the model saw it. Raises IndexError or `UnreadableImage`."""
+        """The image as the model saw it. Raises IndexError or `UnreadableImageError`."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         if index >= self.source_count:
@@ -101,14 +107,14 @@ class ConversationImages:
         if place is not None and self._development.keep_source:
             source = self._picture(place.source_index).source
         if source is None or place is None:
-            part = pixels.crop(shown.view, box, self._limits)
+            part = crop(shown.view, box, self._limits)
         else:
-            part = pixels.crop(source, place.region.rounded_out(), self._limits)
+            part = crop(source, place.region.rounded_out(), self._limits)
         return NewImage(part, place)
 
     def add(self, new: NewImage) -> str:
         """Append an image to the conversation and encode it, once. Returns the base64 PNG."""
-        png = pixels.to_png(new.image)
+        png = to_png(new.image)
         self._new.append(new)
         self._pngs.append(png)
         return png
@@ -117,7 +123,7 @@ class ConversationImages:
         """Prompt tokens of the row's own images. One that cannot be opened was not shown: 0."""
         tokens = 0
         for index in range(self.source_count):
-            with suppress(UnreadableImage):
+            with suppress(UnreadableImageError):
                 tokens += self.recipe.tokens(self._picture(index).source_size)
         return tokens
 
@@ -128,7 +134,7 @@ class ConversationImages:
         try:
             view = self.recipe.view(new.image)
         except (ValueError, AssertionError) as error:
-            raise UnreadableImage(f"the model has no view of the image: {error}") from error
+            raise UnreadableImageError(f"the model has no view of the image: {error}") from error
         return ImageView(view, Extent(Size(*view.size), new.size), new.place)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-IMAGE_TAG = "<image>"
 RESPONSE_OPEN, RESPONSE_CLOSE = "<tool_response>", "</tool_response>"
 
 TURN_INSTRUCTION = (
@@ -17,9 +16,6 @@ _INSTRUCTION_START = "\nThink first, call **"
 
 _NO_TOOLBOX = frozenset({"", "none", "null", "nan"})
 
-# ms-swift replaces these in any text by the next image, video, … of the row.
-_MEDIA_TAGS = ("<image>", "<video>", "<audio>", "<bbox>", "<ref-object>")
-
 
 def turn_instruction(user_text: str) -> str:
     """The row's own instruction, found at the end of its last user message, else the default."""
@@ -30,13 +26,6 @@ def turn_instruction(user_text: str) -> str:
 def names_no_toolbox(env_name: str) -> bool:
     """Whether a row's `env_name` says that it has no tool, in one of the ways that files do."""
     return env_name.strip().lower() in _NO_TOOLBOX
-
-
-def without_media_tags(text: str) -> str:
-    """The text with media tags made harmless, so that none of them takes an image's place."""
-    for tag in _MEDIA_TAGS:
-        text = text.replace(tag, tag[1:-1])
-    return text
 
 
 def observation_message(parts: Sequence[str], instruction: str) -> str:

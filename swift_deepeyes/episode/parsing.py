@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swift_deepeyes.scoring.answers import split_thoughts
 from swift_deepeyes.episode.calls import MalformedCall, ToolCall, read_call
+from swift_deepeyes.episode.thoughts import split_thoughts
 
 __all__ = ["MalformedCall", "ParsedTurn", "ToolCall", "parse_turn", "read_call"]
 

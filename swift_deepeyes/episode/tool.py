@@ -21,10 +21,10 @@ from pydantic import (
 )
 
 from swift_deepeyes.episode.boxes import Box, BoxError, BoxRules, Frame, fit_box, read_box
-from swift_deepeyes.episode.calls import JsonMistake, strict_json
-from swift_deepeyes.episode.images import ConversationImages, NewImage, ImageView
-from swift_deepeyes.episode.view import UnreadableImage
+from swift_deepeyes.episode.calls import JsonMistakeError, strict_json
+from swift_deepeyes.episode.images import ConversationImages, ImageView, NewImage
 from swift_deepeyes.episode.trajectory import CallStatus
+from swift_deepeyes.episode.view import UnreadableImageError
 
 
 class ToolError(Exception):
@@ -69,7 +69,7 @@ class ToolContext:
                 "There is no image." if count == 0 else f"There is no such image: it {allowed}."
             )
             raise ToolError(CallStatus.BAD_IMAGE_INDEX, message) from None
-        except UnreadableImage:
+        except UnreadableImageError:
             raise ToolError(
                 CallStatus.UNREADABLE_IMAGE, "This image cannot be opened; answer without it."
             ) from None
@@ -98,7 +98,7 @@ def json_of_text(text: str) -> object:
     """What a text holds as JSON; the text itself where that is none."""
     try:
         return strict_json(text)
-    except JsonMistake:
+    except JsonMistakeError:
         return text
 
 

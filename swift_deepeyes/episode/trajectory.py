@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
+
+from swift_deepeyes.frozen import FrozenModel, valid_text
 
 RECORD_KEY = "deepeyes"
 """Where the record sits in `rollout_infos`."""
@@ -44,17 +46,6 @@ class CallStatus(StrEnum):
     TOO_MANY_CALLS = "too_many_calls"
     TOOL_FAILED = "tool_failed"
     NOT_RUN = "not_run"
-
-
-class FrozenModel(BaseModel):
-    """A value: compared by content, never changed."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-def valid_text(text: str) -> str:
-    """The text with a `?` for each lone surrogate: no file and no HTTP body can hold one."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _valid(value: object) -> object:

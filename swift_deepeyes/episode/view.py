@@ -22,7 +22,7 @@ ImageLoader = Callable[[str], Image.Image]
 """Opens what ms-swift calls an image string: base64, a data URI, a path or a URL."""
 
 
-class UnreadableImage(ValueError):
+class UnreadableImageError(ValueError):
     """An image string that cannot be opened; carries the reason, never the data."""
 
 
@@ -115,7 +115,7 @@ class ViewRecipe:
 
 
 def decode(image: str, load: ImageLoader) -> Image.Image:
-    """Open an image string, read all of its pixels, as RGB. Raises `UnreadableImage`."""
+    """Open an image string, read all of its pixels, as RGB. Raises `UnreadableImageError`."""
     try:
         opened = load(image)
         opened.load()
@@ -123,7 +123,7 @@ def decode(image: str, load: ImageLoader) -> Image.Image:
     except Exception as error:
         # Any library's complaint about a broken file ends here: it is a fact about the data, and
         # some of these messages contain the whole base64 string.
-        raise UnreadableImage(f"{type(error).__name__} while opening the image") from error
+        raise UnreadableImageError(f"{type(error).__name__} while opening the image") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ from hashlib import blake2b
 
 from PIL import Image
 
-from swift_deepeyes.episode import view as pixels  # CHECK
 from swift_deepeyes.episode.boxes import Size
-from swift_deepeyes.episode.view import ImageLoader, UnreadableImage, ViewRecipe
+from swift_deepeyes.episode.view import ImageLoader, UnreadableImageError, ViewRecipe, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,12 @@ class Development:
     keep_source: bool
 
     def picture(self, image: str) -> CachedView:
-        """Decode and resize. Raises `UnreadableImage`."""
-        decoded = pixels.decode(image, self.load)
+        """Decode and resize. Raises `UnreadableImageError`."""
+        decoded = decode(image, self.load)
         try:
             view = self.recipe.view(decoded)
         except (ValueError, AssertionError) as error:
-            raise UnreadableImage(f"the model has no view of the image: {error}") from error
+            raise UnreadableImageError(f"the model has no view of the image: {error}") from error
         return CachedView(view, Size(*decoded.size), decoded if self.keep_source else None)
 
     @property
@@ -69,7 +68,7 @@ class ViewCache:
         self._lock = threading.Lock()
 
     def picture(self, image: str, development: Development) -> CachedView:
-        """The picture of an image string. Raises `UnreadableImage`."""
+        """The picture of an image string. Raises `UnreadableImageError`."""
         digest = blake2b(image.encode("utf-8", "replace"), digest_size=16).digest()
         key = (digest, development.key, development.keep_source)
         with self._lock:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from statistics import fmean
 
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.question import LETTERS
 from swift_deepeyes.evaluation.trial import Trial
+from swift_deepeyes.frozen import FrozenModel
 
 _OPTION_LINE = re.compile(r"^\s*\(?([A-J])[.):]", re.MULTILINE)
 _LETTER = re.compile(r"\(?([A-J])\)?\.?")

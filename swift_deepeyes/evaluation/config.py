@@ -7,11 +7,11 @@ from hashlib import sha256
 
 from pydantic import Field
 
-from swift_deepeyes.settings import Settings
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.names import BenchmarkName, ToolMode
 from swift_deepeyes.evaluation.question import Question
 from swift_deepeyes.evaluation.served_model import ServedModel
+from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.settings import Settings
 
 FORMAT_VERSION = "1"
 """Counts up when the same settings would give other trajectories than before."""

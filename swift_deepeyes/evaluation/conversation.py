@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.episode.images import ConversationImages
-from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.episode.view import to_png
-from swift_deepeyes.episode.messages import IMAGE_TAG
-from swift_deepeyes.episode.trajectory import valid_text
 from swift_deepeyes.evaluation.endpoint import Messages
+from swift_deepeyes.frozen import valid_text
+from swift_deepeyes.record.record import PromptMessage
 
 
 class Conversation:
     """Messages in OpenAI's format; images are taken from the gallery in `<image>` order."""
 
     def __init__(self, prompt: Sequence[PromptMessage], gallery: ConversationImages) -> None:
-        """Encodes the prompt's images: call it off the event loop. Raises `UnreadableImage`."""
+        """Encodes the prompt's images off the event loop. Raises `UnreadableImageError`."""
         self._gallery = gallery
         self._shown = 0
         self.messages: Messages = [

@@ -13,22 +13,22 @@ from swift_deepeyes.episode.boxes import BoxRules
 from swift_deepeyes.episode.context import MESSAGE_MARGIN, ContextMeter
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits, Observation
 from swift_deepeyes.episode.images import ConversationImages
-from swift_deepeyes.record.record import PromptMessage
-from swift_deepeyes.episode.view_cache import ViewCache
-from swift_deepeyes.episode.view import CropLimits
 from swift_deepeyes.episode.messages import turn_instruction
-from swift_deepeyes.settings import Settings
 from swift_deepeyes.episode.tool import ToolContext
 from swift_deepeyes.episode.trajectory import Trajectory
+from swift_deepeyes.episode.view import CropLimits
+from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.conversation import Conversation
-from swift_deepeyes.evaluation.endpoint import Endpoint, Reply, ServerRefused
+from swift_deepeyes.evaluation.endpoint import Endpoint, Reply, ServerRefusedError
 from swift_deepeyes.evaluation.image_files import open_image
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.prompts import messages_with_tool, messages_without_tool
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.evaluation.text_tokens import token_counter
 from swift_deepeyes.evaluation.trial import Trial
+from swift_deepeyes.record.record import PromptMessage
+from swift_deepeyes.settings import Settings
 from swift_deepeyes.tools import Toolbox, toolbox_of_row
 
 _IMAGE_THREADS = 4
@@ -75,19 +75,19 @@ class Driver:
         A refusal that names a limit which was not known (context, images per prompt) teaches it:
         the trial starts again, and ends at the limit as it does where a server tells at once.
 
-        Raises `ServerFailed`, `ServerRefused`, `ReplyUnusable` or `UnreadableImage`: then there is
-        no trajectory.
+        Raises `ServerFailedError`, `ServerRefusedError`, `UnusableReplyError` or
+        `UnreadableImageError`: then there is no trajectory.
         """
         while True:
             known = self._max_context, self._max_images
             try:
                 return await self._play(trial)
-            except ServerRefused as refusal:
+            except ServerRefusedError as refusal:
                 self._learn(refusal)
                 if known == (self._max_context, self._max_images):
                     raise
 
-    def _learn(self, refusal: ServerRefused) -> None:
+    def _learn(self, refusal: ServerRefusedError) -> None:
         """Take over a limit that is tighter than what is known."""
         if refusal.max_images is not None:
             self._max_images = min(self._max_images, refusal.max_images)
@@ -163,7 +163,9 @@ class Driver:
             scene=ToolContext(gallery, self._model.frame, rules),
             toolbox=_toolbox(trial, prompt),
             instruction=turn_instruction(_last_user_text(prompt)),
-            limits=EpisodeLimits(self._config.max_turns, chosen.max_calls_per_turn, self._max_images),
+            limits=EpisodeLimits(
+                self._config.max_turns, chosen.max_calls_per_turn, self._max_images
+            ),
             meter=ContextMeter(
                 self._max_context,
                 self._count,

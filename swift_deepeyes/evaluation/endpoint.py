@@ -18,18 +18,25 @@ import httpx
 from swift_deepeyes.chat.proxy import ProxySettingError, proxy_for, without_password
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.failures import (
-    CallFailed,
     Cause,
-    ReplyUnusable,
-    ServerFailed,
-    ServerRefused,
+    FailedCallError,
+    ServerFailedError,
+    ServerRefusedError,
+    UnusableReplyError,
     failure_of_status,
     failure_of_transport,
 )
 from swift_deepeyes.evaluation.reply import Reply, parse_json, parse_reply
-from swift_deepeyes.evaluation.served_model import Listing, UnknownModel
+from swift_deepeyes.evaluation.served_model import Listing, UnknownModelError
 
-__all__ = ["Endpoint", "Messages", "Reply", "ReplyUnusable", "ServerFailed", "ServerRefused"]
+__all__ = [
+    "Endpoint",
+    "Messages",
+    "Reply",
+    "ServerFailedError",
+    "ServerRefusedError",
+    "UnusableReplyError",
+]
 
 T = TypeVar("T")
 Messages = list[dict[str, Any]]
@@ -43,7 +50,7 @@ class Endpoint:
     """An OpenAI-compatible server. Open it with `async with`; `failed_tries` counts by kind.
 
     `restored_thoughts`: turns whose thought a reasoning parser had taken out of the text. Raises
-    `ServerFailed` for an address, a key or a proxy that cannot be used.
+    `ServerFailedError` for an address, a key or a proxy that cannot be used.
     """
 
     def __init__(
@@ -69,9 +76,9 @@ class Endpoint:
                 proxy=self._proxy, limits=httpx.Limits(max_connections=None)
             )
         except ProxySettingError as error:
-            raise ServerFailed(str(error)) from None
+            raise ServerFailedError(str(error)) from None
         except OSError as error:
-            raise ServerFailed(f"SSL_CERT_FILE or SSL_CERT_DIR: {error}") from error
+            raise ServerFailedError(f"SSL_CERT_FILE or SSL_CERT_DIR: {error}") from error
         # A server without a key takes any, but no header may end in a space.
         headers = {
             "Authorization": f"Bearer {api_key.strip() or 'EMPTY'}",
@@ -94,22 +101,24 @@ class Endpoint:
         await self._client.aclose()
 
     async def find_model(self, name: str | None) -> Listing:
-        """The model `name`, or the only one. Raises `ServerFailed`, `UnknownModel`."""
+        """The model `name`, or the only one. Raises `ServerFailedError`, `UnknownModelError`."""
         try:
             known = await self._retrying(self._list_models)
-        except (ServerFailed, ServerRefused) as error:
+        except (ServerFailedError, ServerRefusedError) as error:
             message = f"{self._shown_url} does not list its models: {error}"
-            raise ServerFailed(message) from error
+            raise ServerFailedError(message) from error
         if name is None and len(known) == 1:
             return next(iter(known.values()))
         if name is None or name not in known:
-            raise UnknownModel(f"Say with --model which one: {', '.join(known) or 'none listed'}.")
+            raise UnknownModelError(
+                f"Say with --model which one: {', '.join(known) or 'none listed'}."
+            )
         return known[name]
 
     async def complete(
         self, model: str, messages: Messages, sampling: Sampling, *, seed: int
     ) -> Reply:
-        """The next turn. Raises `ServerFailed` (after the last try), or one of the other two."""
+        """The next turn. Raises `ServerFailedError` after the last try, or one of the others."""
         body = {
             "model": model,
             "messages": messages,
@@ -128,12 +137,12 @@ class Endpoint:
         for tries_left in range(self._retries, -1, -1):
             try:
                 return await call()
-            except CallFailed as failure:
+            except FailedCallError as failure:
                 if failure.is_final:
                     raise failure.refusal(self._base_url) from failure
                 self.failed_tries[failure.kind] += 1
                 if tries_left == 0:
-                    raise ServerFailed(
+                    raise ServerFailedError(
                         f"no reply after {self._retries + 1} tries, the last: "
                         f"{failure.told(self._base_url)}"
                     ) from failure
@@ -145,10 +154,10 @@ class Endpoint:
         data = await self._send("GET", "/models")
         try:
             listed = parse_json(data).get("data")
-        except CallFailed as failure:
-            raise CallFailed(Cause.NO_MODELS, failure.detail) from failure
+        except FailedCallError as failure:
+            raise FailedCallError(Cause.NO_MODELS, failure.detail) from failure
         if not isinstance(listed, list):
-            raise CallFailed(Cause.NO_MODELS, "HTTP 200, without `data`")
+            raise FailedCallError(Cause.NO_MODELS, "HTTP 200, without `data`")
         found = [_listing(entry) for entry in listed if isinstance(entry, dict)]
         return {listing.id: listing for listing in found if listing.id}
 
@@ -156,7 +165,7 @@ class Endpoint:
         return parse_reply(await self._send("POST", "/chat/completions", body))
 
     async def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        """One request; returns the body of a 200. Raises `CallFailed`."""
+        """One request; returns the body of a 200. Raises `FailedCallError`."""
         content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
             async with (
@@ -165,7 +174,7 @@ class Endpoint:
             ):
                 data = await _read(response)
         except TimeoutError:
-            raise CallFailed(Cause.TIMEOUT, f"no reply within {self._timeout:g} s") from None
+            raise FailedCallError(Cause.TIMEOUT, f"no reply within {self._timeout:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise failure_of_transport(error, self._proxy) from error
         if response.status_code != httpx.codes.OK:
@@ -179,7 +188,7 @@ async def _read(response: httpx.Response) -> bytes:
     async for chunk in response.aiter_bytes():
         data += chunk
         if len(data) > _MOST_BYTES:
-            raise CallFailed(Cause.BAD_BODY, f"a body of more than {_MOST_BYTES >> 20} MB")
+            raise FailedCallError(Cause.BAD_BODY, f"a body of more than {_MOST_BYTES >> 20} MB")
     return bytes(data)
 
 
@@ -199,12 +208,12 @@ def _check_address(base_url: str, api_key: str) -> None:
         url = httpx.URL(base_url)
     except (httpx.InvalidURL, ValueError) as error:
         shown = without_password(base_url)
-        raise ServerFailed(f"--base-url {shown} is no address: {error}") from None
+        raise ServerFailedError(f"--base-url {shown} is no address: {error}") from None
     if url.scheme not in ("http", "https") or not url.host:
         shown = without_password(base_url)
-        raise ServerFailed(
+        raise ServerFailedError(
             f"--base-url {shown} is no address: it starts with http:// or https://, as in "
             "http://127.0.0.1:8000/v1"
         )
     if not (api_key.isascii() and api_key.isprintable()):
-        raise ServerFailed("--api-key (OPENAI_API_KEY) holds characters that no key has.")
+        raise ServerFailedError("--api-key (OPENAI_API_KEY) holds characters that no key has.")

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from swift_deepeyes.settings import Settings
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.benchmarks import load_questions
 from swift_deepeyes.evaluation.config import Config, fingerprint
 from swift_deepeyes.evaluation.driver import Driver
@@ -27,6 +25,8 @@ from swift_deepeyes.evaluation.runner import OnProgress, run_trials
 from swift_deepeyes.evaluation.scorer import Scorer
 from swift_deepeyes.evaluation.served_model import Stated, identify
 from swift_deepeyes.evaluation.trial import Trial, plan_trials
+from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.settings import Settings
 
 
 class Sources(FrozenModel):
@@ -52,8 +52,8 @@ async def evaluate(
 ) -> Report:
     """Evaluate and write the report. `endpoint` has to be open.
 
-    Raises `BenchmarkError`, `UnknownModel`, `ServerFailed` and `FolderError` before anything is
-    asked; a server or judge that fails later only makes the report incomplete.
+    Raises `BenchmarkError`, `UnknownModelError`, `ServerFailedError` and `FolderError` before
+    anything is asked; a server or judge that fails later only makes the report incomplete.
     """
     listing = await endpoint.find_model(model)
     served = identify(listing, stated, settings.bbox_format)

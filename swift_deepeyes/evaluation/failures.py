@@ -1,8 +1,8 @@
 """What can go wrong between the evaluation and its server, and what to do about each.
 
-Three errors leave this room: a server that may answer another time (`ServerFailed`), one that
-understood and refuses (`ServerRefused`), and a reply that is not the model's text
-(`ReplyUnusable`). None of them is ever an answer.
+Three errors leave this room: a server that may answer another time (`ServerFailedError`), one that
+understood and refuses (`ServerRefusedError`), and a reply that is not the model's text
+(`UnusableReplyError`). None of them is ever an answer.
 """
 
 from __future__ import annotations
@@ -86,11 +86,11 @@ _SPEAKS_OF_CONTEXT = re.compile(r"context|model length|max_tokens|too long", re.
 _IMAGES = re.compile(r"at most (\d+) image", re.IGNORECASE)
 
 
-class ServerFailed(RuntimeError):
+class ServerFailedError(RuntimeError):
     """No usable reply after all tries; another time it may work."""
 
 
-class ServerRefused(RuntimeError):
+class ServerRefusedError(RuntimeError):
     """The server understood and refuses: asking the same again is no use.
 
     `max_context` (tokens) and `max_images` (per prompt) are set where it names such a limit.
@@ -104,11 +104,11 @@ class ServerRefused(RuntimeError):
         self.max_images = max_images
 
 
-class ReplyUnusable(RuntimeError):
+class UnusableReplyError(RuntimeError):
     """A reply that does not hold what the model wrote; the message says what took it."""
 
 
-class CallFailed(Exception):
+class FailedCallError(Exception):
     """One call without a reply. `is_final`: another try would end the same way."""
 
     def __init__(
@@ -142,9 +142,9 @@ class CallFailed(Exception):
         )
         return f"{self.detail}. {_FIXES[self.cause].format(path_hint=path_hint)}".strip()
 
-    def refusal(self, base_url: str) -> ServerRefused:
+    def refusal(self, base_url: str) -> ServerRefusedError:
         """The same, as the error that ends a trial, with the limits that it names."""
-        return ServerRefused(
+        return ServerRefusedError(
             self.told(base_url),
             max_context=_number(_CONTEXT, self.detail),
             max_images=_number(_IMAGES, self.detail),
@@ -153,13 +153,13 @@ class CallFailed(Exception):
 
 def failure_of_status(
     status: int, data: bytes, headers: httpx.Headers, proxy: str | None
-) -> CallFailed:
+) -> FailedCallError:
     """A reply that is no 200, named. `proxy`: the one that it came through."""
     text = shorten(message_in(data))
     detail = f"HTTP {status}: {text}" if text else f"HTTP {status}"
     if 300 <= status < 400:
         detail = f"HTTP {status} to {without_password(headers.get('Location', '?'))}"
-    return CallFailed(
+    return FailedCallError(
         _cause_of_status(status, text, proxy is not None),
         detail + _through(proxy),
         status=status,
@@ -185,10 +185,10 @@ def _cause_of_status(status: int, text: str, through_proxy: bool) -> Cause:
     return Cause.TOO_LONG if _SPEAKS_OF_CONTEXT.search(text) else Cause.REFUSED
 
 
-def failure_of_transport(error: Exception, proxy: str | None) -> CallFailed:
+def failure_of_transport(error: Exception, proxy: str | None) -> FailedCallError:
     """A connection that was not made, or was lost, named. `proxy`: the one on the way."""
     detail = shorten(str(error) or type(error).__name__)
-    return CallFailed(_cause_of_transport(error, proxy is not None), detail + _through(proxy))
+    return FailedCallError(_cause_of_transport(error, proxy is not None), detail + _through(proxy))
 
 
 def _through(proxy: str | None) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from swift_deepeyes.record.crops import crop_areas
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.episode.trajectory import CallStatus, FrozenModel
+from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.evaluation.chance import ChanceBaseline, guess
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.statistics import Share, paired_difference, share
 from swift_deepeyes.evaluation.trial import Trial, rotation_count
+from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.record.crops import crop_areas
+from swift_deepeyes.record.record import LoggedTrajectory
 
 Pair = tuple[Trial, LoggedTrajectory]
 

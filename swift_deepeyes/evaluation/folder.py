@@ -19,6 +19,9 @@ from types import TracebackType
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from swift_deepeyes.episode.trajectory import CallRecord
+from swift_deepeyes.evaluation.image_files import open_embedded, open_image
+from swift_deepeyes.evaluation.reply import valid_text
 from swift_deepeyes.record.record import (
     IMAGES_FOLDER,
     RUN_FILE,
@@ -26,9 +29,6 @@ from swift_deepeyes.record.record import (
     LoggedTrajectory,
     RunInfo,
 )
-from swift_deepeyes.episode.trajectory import CallRecord
-from swift_deepeyes.evaluation.image_files import open_embedded, open_image
-from swift_deepeyes.evaluation.reply import valid_text
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class EvaluationFolder:
             os.fsync(file.fileno())
 
     def store(self, content: bytes) -> Path:
-        """Keep an image, once per content; returns its file. Raises `UnreadableImage`."""
+        """Keep an image, once per content; returns its file. Raises `UnreadableImageError`."""
         digest = sha256(content).hexdigest()[:24]
         with open_embedded(content) as image:
             name = digest + _SUFFIXES.get(image.format or "", ".img")

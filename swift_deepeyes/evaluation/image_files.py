@@ -7,16 +7,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from swift_deepeyes.episode.view import UnreadableImage
+from swift_deepeyes.episode.view import UnreadableImageError
 
 
 def open_image(path: str) -> Image.Image:
-    """Open an image file; its pixels are read later. Raises `UnreadableImage`."""
+    """Open an image file; its pixels are read later. Raises `UnreadableImageError`."""
     return _open(Path(path), path)
 
 
 def open_embedded(content: bytes) -> Image.Image:
-    """Open an encoded image; its pixels are read later. Raises `UnreadableImage`."""
+    """Open an encoded image; its pixels are read later. Raises `UnreadableImageError`."""
     return _open(io.BytesIO(content), f"{len(content)} bytes")
 
 
@@ -27,4 +27,4 @@ def _open(source: Path | io.BytesIO, what: str) -> Image.Image:
     try:
         return Image.open(source)
     except Exception as error:  # any complaint of a decoder is a fact about the data
-        raise UnreadableImage(f"{what}: {type(error).__name__}") from error
+        raise UnreadableImageError(f"{what}: {type(error).__name__}") from error

@@ -14,12 +14,12 @@ from pathlib import Path
 from PIL import Image
 
 from swift_deepeyes.episode.boxes import Size
-from swift_deepeyes.episode.view import UnreadableImage, ViewRecipe, decode, to_png
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.episode.view import UnreadableImageError, ViewRecipe, decode, to_png
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.conversation import image_part
-from swift_deepeyes.evaluation.endpoint import Endpoint, ReplyUnusable, ServerRefused
+from swift_deepeyes.evaluation.endpoint import Endpoint, ServerRefusedError, UnusableReplyError
 from swift_deepeyes.evaluation.image_files import open_image
+from swift_deepeyes.frozen import FrozenModel
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +67,9 @@ async def check_pixels(
                     counted=None if counted is None or baseline is None else counted - baseline,
                 )
             )
-    except (ServerRefused, ReplyUnusable) as refusal:
+    except (ServerRefusedError, UnusableReplyError) as refusal:
         return PixelCheck(probes=tuple(probes), problem=f"The server refused a probe: {refusal}")
-    except UnreadableImage as error:
+    except UnreadableImageError as error:
         return PixelCheck(probes=tuple(probes), problem=f"No image could be probed: {error}")
     return PixelCheck(probes=tuple(probes), problem=_problem(probes))
 
@@ -102,6 +102,6 @@ def _problem(probes: list[Probe]) -> str:
 def _pixels(path: Path) -> int:
     try:
         width, height = open_image(str(path)).size
-    except UnreadableImage:
+    except UnreadableImageError:
         return 0
     return width * height

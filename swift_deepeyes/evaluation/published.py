@@ -6,8 +6,8 @@ numbers of samples. Sources: the papers' tables, and DeepEyes pull request #66 f
 
 from __future__ import annotations
 
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.names import BenchmarkName
+from swift_deepeyes.frozen import FrozenModel
 
 _FIRST_IS_RIGHT = "paper; its code showed V*'s options unshuffled, the right one always A"
 _PAPER = "paper"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.episode.trajectory import FrozenModel
 
 LETTERS = "ABCDEFGHIJ"
 

@@ -11,8 +11,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from swift_deepeyes.episode.trajectory import FrozenModel
-from swift_deepeyes.evaluation.failures import CallFailed, Cause, ReplyUnusable, message_in, shorten
+from swift_deepeyes.evaluation.failures import (
+    Cause,
+    FailedCallError,
+    UnusableReplyError,
+    message_in,
+    shorten,
+)
+from swift_deepeyes.frozen import FrozenModel
 
 _TRUNCATED = frozenset({"length", "max_tokens", "model_length"})
 _BROKEN_OFF = frozenset({"abort", "aborted", "cancelled", "error", "insufficient_system_resource"})
@@ -46,17 +52,17 @@ class Reply(FrozenModel):
 def parse_reply(data: bytes) -> Reply:
     """Read the body of a chat completion.
 
-    Raises `CallFailed` for what another try may mend, `ReplyUnusable` for what none will.
+    Raises `FailedCallError` for what another try may mend, `UnusableReplyError` for what none will.
     """
     content = parse_json(data)
     if content.get("error") and not content.get("choices"):
         detail = f"an error under HTTP 200: {shorten(message_in(data))}"
-        raise CallFailed(Cause.SERVER_ERROR, detail)
+        raise FailedCallError(Cause.SERVER_ERROR, detail)
     choices = content.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise CallFailed(Cause.BAD_BODY, f"a reply without a message: {shorten(_start(data))}")
+        raise FailedCallError(Cause.BAD_BODY, f"a reply without a message: {shorten(_start(data))}")
     finish = str(choice.get("finish_reason"))
     text, restored = _written(message, finish)
     usage = content.get("usage")
@@ -70,24 +76,24 @@ def parse_reply(data: bytes) -> Reply:
 
 
 def parse_json(data: bytes) -> dict[str, Any]:
-    """A body that must be a JSON object. Raises `CallFailed`."""
+    """A body that must be a JSON object. Raises `FailedCallError`."""
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         start = _start(data)
         what = "a stream of events" if start.startswith(("data:", "event:")) else "not JSON"
-        raise CallFailed(Cause.BAD_BODY, f"{what}: {shorten(start) or 'nothing'}") from None
+        raise FailedCallError(Cause.BAD_BODY, f"{what}: {shorten(start) or 'nothing'}") from None
     if not isinstance(content, dict):
-        raise CallFailed(Cause.BAD_BODY, f"no JSON object: {shorten(_start(data))}")
+        raise FailedCallError(Cause.BAD_BODY, f"no JSON object: {shorten(_start(data))}")
     return content
 
 
 def _written(message: Mapping[str, Any], finish: str) -> tuple[str, bool]:
     """The model's text, and whether its thought had to be put back."""
     if finish in _BROKEN_OFF:
-        raise CallFailed(Cause.ABORTED, f"finish_reason {finish}")
+        raise FailedCallError(Cause.ABORTED, f"finish_reason {finish}")
     if finish == _FILTERED:
-        raise ReplyUnusable("the server's content filter cut the reply (finish_reason)")
+        raise UnusableReplyError("the server's content filter cut the reply (finish_reason)")
     text = _text(message.get("content"))
     thought = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
     if (
@@ -95,15 +101,15 @@ def _written(message: Mapping[str, Any], finish: str) -> tuple[str, bool]:
         or message.get("function_call")
         or (finish in _CALLED and not text)
     ):
-        raise ReplyUnusable(TOOL_PARSER)
+        raise UnusableReplyError(TOOL_PARSER)
     if thought:
         return _with_thought(thought, text, finish in _TRUNCATED), True
     if text is None:
         refusal = _text(message.get("refusal"))
         if refusal:
-            raise ReplyUnusable("the server sent a refusal in place of the model's text")
+            raise UnusableReplyError("the server sent a refusal in place of the model's text")
         if finish not in _TRUNCATED:
-            raise ReplyUnusable("the server sent no text (content null)")
+            raise UnusableReplyError("the server sent no text (content null)")
     return text or "", False
 
 
@@ -113,7 +119,7 @@ def _with_thought(thought: str, text: str | None, is_truncated: bool) -> str:
         return f"<think>{thought}</think>{text}"
     if is_truncated:
         return f"<think>{thought}"
-    raise ReplyUnusable(REASONING_PARSER)
+    raise UnusableReplyError(REASONING_PARSER)
 
 
 def _text(content: object) -> str | None:
@@ -122,7 +128,7 @@ def _text(content: object) -> str | None:
         return content
     if isinstance(content, list):
         return "".join(map(_part, content)) if content else None
-    raise CallFailed(Cause.BAD_BODY, f"content of the type {type(content).__name__}")
+    raise FailedCallError(Cause.BAD_BODY, f"content of the type {type(content).__name__}")
 
 
 def _part(part: object) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.figures import Figures
 from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.pixel_check import PixelCheck
 from swift_deepeyes.evaluation.published import PUBLISHED, PublishedFigure
 from swift_deepeyes.evaluation.report_tables import Table, all_tables
 from swift_deepeyes.evaluation.served_model import ServedModel
+from swift_deepeyes.frozen import FrozenModel
 
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
 _REASONS_NAMED = 5

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.figures import Figures, ModeFigures
 from swift_deepeyes.evaluation.published import PublishedFigure
 from swift_deepeyes.evaluation.statistics import Share
+from swift_deepeyes.frozen import FrozenModel
 
 Cell = Callable[[ModeFigures], str]
 

@@ -11,14 +11,18 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.episode.view import UnreadableImage
+from swift_deepeyes.episode.view import UnreadableImageError
 from swift_deepeyes.evaluation.driver import Driver, Played
-from swift_deepeyes.evaluation.endpoint import ReplyUnusable, ServerFailed, ServerRefused
+from swift_deepeyes.evaluation.endpoint import (
+    ServerFailedError,
+    ServerRefusedError,
+    UnusableReplyError,
+)
 from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.scorer import Scorer, is_scored
 from swift_deepeyes.evaluation.trial import Trial
 from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.record.record import LoggedTrajectory
 
 logger = logging.getLogger(__name__)
 
@@ -118,12 +122,12 @@ class _Run:
                 continue
             try:
                 played = await self._driver.play(trial)
-            except ServerFailed as error:
+            except ServerFailedError as error:
                 self._failures_in_a_row += 1
                 self._note_failure(trial, str(error))
-            except (ServerRefused, ReplyUnusable) as error:
+            except (ServerRefusedError, UnusableReplyError) as error:
                 self._note_failure(trial, str(error))
-            except UnreadableImage as error:
+            except UnreadableImageError as error:
                 names = ", ".join(str(image) for image in trial.question.images)
                 self._note_failure(trial, f"{error}: {names}")
             except Exception as error:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.scoring.row import ScoredRow
-from swift_deepeyes.scoring.score import SampleScore, score_batch
-from swift_deepeyes.settings import JudgeKind, Settings
-from swift_deepeyes.scoring.transcript import transcript_of_record
 from swift_deepeyes.evaluation.driver import Played
 from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.names import BenchmarkName, ToolMode
 from swift_deepeyes.evaluation.prompts import shown_question
 from swift_deepeyes.evaluation.trial import Trial
 from swift_deepeyes.judge import make_judge
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.scoring.row import ScoredRow
+from swift_deepeyes.scoring.score import SampleScore, score_batch
+from swift_deepeyes.scoring.transcript import transcript_of_record
+from swift_deepeyes.settings import JudgeKind, Settings
 
 
 class Scorer:

@@ -13,9 +13,9 @@ from typing import Any
 
 from swift_deepeyes.episode.boxes import Frame
 from swift_deepeyes.episode.view import ViewRecipe
-from swift_deepeyes.settings import BoxFormat
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.names import Family
+from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.settings import BoxFormat
 
 MIN_TOKENS = 4
 """qwen-vl-utils shows no image with fewer tokens; a probe checks that the server agrees."""
@@ -27,7 +27,7 @@ _PATCH_OF_16 = frozenset({Family.QWEN3_VL, Family.QWEN3_5})
 _ABSOLUTE_BOXES = frozenset({Family.QWEN2_5_VL, Family.MIMO_VL})
 
 
-class UnknownModel(ValueError):
+class UnknownModelError(ValueError):
     """The server's model cannot be identified; the message says what to state."""
 
 
@@ -78,12 +78,12 @@ def patch_size(family: Family) -> int:
 
 
 def identify(listing: Listing, stated: Stated, box_format: BoxFormat) -> ServedModel:
-    """Put stated and found facts together. Raises `UnknownModel`."""
+    """Put stated and found facts together. Raises `UnknownModelError`."""
     folder = _folder(listing, stated)
     found, how = _family(listing, folder)
     family = stated.family or found
     if family is None:
-        raise UnknownModel(
+        raise UnknownModelError(
             f"The server calls its model {listing.id!r}, which says nothing about how it reads "
             "images and writes boxes. State --family "
             f"({', '.join(Family)}), or --checkpoint with the folder of the model's files."
@@ -109,7 +109,7 @@ def _folder(listing: Listing, stated: Stated) -> Path | None:
     """Where the model's files are, if they are on this machine."""
     if stated.checkpoint is not None:
         if not (stated.checkpoint / "config.json").is_file():
-            raise UnknownModel(f"--checkpoint {stated.checkpoint}: there is no config.json.")
+            raise UnknownModelError(f"--checkpoint {stated.checkpoint}: there is no config.json.")
         return stated.checkpoint
     for name in (listing.root, listing.id):
         if name and Path(name).is_absolute() and (Path(name) / "config.json").is_file():
@@ -142,7 +142,7 @@ def _pixel_limits(stated: Stated, folder: Path | None, token_pixels: int) -> tup
     found = {} if folder is None else _limits_of_processor(folder)
     most = stated.max_pixels or found.get("max_pixels")
     if most is None:
-        raise UnknownModel(
+        raise UnknownModelError(
             "How many pixels the server's model looks at is not known: state --max-pixels (what "
             "it was trained with, e.g. MAX_PIXELS of the run), or --checkpoint with the folder of "
             "the model's files."
@@ -150,7 +150,7 @@ def _pixel_limits(stated: Stated, folder: Path | None, token_pixels: int) -> tup
     least = stated.min_pixels or found.get("min_pixels") or MIN_TOKENS * token_pixels
     least = min(least, most)
     if most < MIN_TOKENS * token_pixels:
-        raise UnknownModel(f"--max-pixels {most} is less than {MIN_TOKENS} image tokens.")
+        raise UnknownModelError(f"--max-pixels {most} is less than {MIN_TOKENS} image tokens.")
     return least, most, "stated" if stated.max_pixels else "from the model's processor"
 
 
@@ -178,5 +178,5 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise UnknownModel(f"{path} is not JSON: {error}") from None
+        raise UnknownModelError(f"{path} is not JSON: {error}") from None
     return content if isinstance(content, dict) else {}

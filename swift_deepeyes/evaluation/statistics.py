@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 
 _Z = 1.959964  # 95 %, two-sided
 _PSEUDO_PAIRS = 2.0  # half a one in each cell of the table of pairs

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from swift_deepeyes.evaluation.served_model import UnknownModel
+from swift_deepeyes.evaluation.served_model import UnknownModelError
 
 _LEAST_BYTES_PER_TOKEN = 2
 
@@ -17,7 +17,7 @@ _LEAST_BYTES_PER_TOKEN = 2
 def token_counter(tokenizer: Path | None) -> Callable[[str], int]:
     """Counts tokens of a text; exact with a `tokenizer.json`, an upper estimate without.
 
-    Raises `UnknownModel` if that file cannot be read.
+    Raises `UnknownModelError` if that file cannot be read.
     """
     if tokenizer is None:
         return _estimate
@@ -26,7 +26,7 @@ def token_counter(tokenizer: Path | None) -> Callable[[str], int]:
     try:
         exact = Tokenizer.from_file(str(tokenizer))
     except Exception as error:  # the library's errors have no type of their own
-        raise UnknownModel(f"{tokenizer} cannot be read: {error}") from error
+        raise UnknownModelError(f"{tokenizer} cannot be read: {error}") from error
     return lambda text: len(exact.encode(text, add_special_tokens=False).ids)
 
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.question import LETTERS, Question
+from swift_deepeyes.frozen import FrozenModel
 
 # "(E) All the above answers are wrong.": true only in the last place.
 _SPEAKS_OF_ABOVE = re.compile(r"\babove\b", re.IGNORECASE)

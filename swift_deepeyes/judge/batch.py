@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
 from swift_deepeyes.judge.caller import Caller, Inquiry
 from swift_deepeyes.judge.client import Reply
 from swift_deepeyes.judge.contact import Contact
@@ -22,6 +21,7 @@ from swift_deepeyes.judge.race import CallFailedAtServerError
 from swift_deepeyes.judge.rules import decide
 from swift_deepeyes.judge.server import Pool, Server
 from swift_deepeyes.judge.stats import JudgeCounts
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
 
 FRESH_ROUNDS = 1  # more tries for a question whose failures may have been the server's absence
 

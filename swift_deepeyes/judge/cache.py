@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import blake2b
 
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Verdict
 from swift_deepeyes.judge.prompt import PROMPT_VERSION
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Verdict
 
 
 class VerdictCache:

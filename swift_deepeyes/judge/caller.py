@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion
 from swift_deepeyes.judge.client import Reply, call, request_body
 from swift_deepeyes.judge.contact import Contact
 from swift_deepeyes.judge.errors import (
@@ -26,6 +25,7 @@ from swift_deepeyes.judge.prompt import CHOICES
 from swift_deepeyes.judge.race import CallFailedAtServerError, Race
 from swift_deepeyes.judge.server import Pool, Server
 from swift_deepeyes.judge.stats import JudgeCounts
+from swift_deepeyes.scoring.verdict import JudgeQuestion
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind, Verdict
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.cases import CaseReport, JudgeCase, load_cases, report_on
 from swift_deepeyes.judge.errors import JudgeError
 from swift_deepeyes.judge.identity import ServerIdentity, ServerKind, identify_server
 from swift_deepeyes.judge.judge import Judge
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
 
 __all__ = [
     "KNOWN_CASES",

@@ -17,7 +17,6 @@ from typing import Any
 
 import aiohttp
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion
 from swift_deepeyes.judge.address import Address
 from swift_deepeyes.judge.errors import (
     CallFailedError,
@@ -28,6 +27,7 @@ from swift_deepeyes.judge.errors import (
 from swift_deepeyes.judge.guidance import Guidance, guided_fields
 from swift_deepeyes.judge.identity import shorten
 from swift_deepeyes.judge.prompt import build_prompt
+from swift_deepeyes.scoring.verdict import JudgeQuestion
 
 # Room for a judge that reasons before it answers. Guided decoding ends a reply by itself; a server
 # that ignores its fields must not be cut in the middle of a sentence that says "correct".

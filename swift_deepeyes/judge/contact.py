@@ -14,7 +14,6 @@ import time
 
 import aiohttp
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind
 from swift_deepeyes.judge.client import call, request_body
 from swift_deepeyes.judge.errors import (
     CallFailedError,
@@ -35,6 +34,7 @@ from swift_deepeyes.judge.identity import (
 from swift_deepeyes.judge.limits import JudgeLimits
 from swift_deepeyes.judge.server import Pool, Server
 from swift_deepeyes.judge.stats import JudgeCounts
+from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from swift_deepeyes.scoring.verdict import QuestionKind
 from swift_deepeyes.judge.prompt import CHOICES
+from swift_deepeyes.scoring.verdict import QuestionKind
 
 
 class Guidance(IntEnum):

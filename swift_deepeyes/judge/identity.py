@@ -14,9 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from swift_deepeyes.secret import hide_secrets
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.judge.address import Address
+from swift_deepeyes.secret import hide_secrets
 
 SETTING = "DEEPEYES_JUDGE_BASE_URL"
 IDENTIFY_SECONDS = 15.0

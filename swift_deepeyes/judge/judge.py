@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from swift_deepeyes.settings import JudgeKind, Settings
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
 from swift_deepeyes.judge.openai_judge import OpenAIJudge
 from swift_deepeyes.judge.policy import policy_for
 from swift_deepeyes.judge.rule_judge import RuleJudge
 from swift_deepeyes.judge.stats import JudgeStats
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
+from swift_deepeyes.settings import JudgeKind, Settings
 
 
 class Judge(Protocol):

@@ -7,15 +7,15 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from swift_deepeyes.settings import Settings
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
 from swift_deepeyes.judge.batch import Batch
 from swift_deepeyes.judge.cache import VerdictCache
 from swift_deepeyes.judge.identity import new_session
 from swift_deepeyes.judge.limits import JudgeLimits
 from swift_deepeyes.judge.policy import Policy
 from swift_deepeyes.judge.server import Pool
-from swift_deepeyes.judge.stats import JudgeStats, JudgeCounts
+from swift_deepeyes.judge.stats import JudgeCounts, JudgeStats
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
+from swift_deepeyes.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,9 @@ class OpenAIJudge:
     an event loop of its own.
     """
 
-    def __init__(self, settings: Settings, policy: Policy, limits: JudgeLimits | None = None) -> None:
+    def __init__(
+        self, settings: Settings, policy: Policy, limits: JudgeLimits | None = None
+    ) -> None:
         self._policy = policy
         self._limits = limits or JudgeLimits.of(settings)
         self._urls = settings.judge_base_url

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from swift_deepeyes.settings import ScoringMode
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome
 from swift_deepeyes.judge.reply import read_official_reply, read_reply
 from swift_deepeyes.judge.shortcuts import settle, settle_official
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome
+from swift_deepeyes.settings import ScoringMode
 
 ReplyReader = Callable[[str, JudgeQuestion], Outcome]
 Shortcut = Callable[[JudgeQuestion], Outcome | None]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.prompt import CHOICES
 from swift_deepeyes.judge.reply_json import take_json
 from swift_deepeyes.judge.reply_text import spoken_lines, spoken_text
 from swift_deepeyes.judge.verdict_words import read_line, read_whole, speaks_against
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 
 _MARKER = (
     r"(?:judge?ment|verdict|score|decision|conclusion|evaluation|assessment|equivalence|"

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from swift_deepeyes.scoring.verdict import Outcome
 from swift_deepeyes.judge.verdict_words import read_whole
+from swift_deepeyes.scoring.verdict import Outcome
 
 _KEYS = frozenset(
     {

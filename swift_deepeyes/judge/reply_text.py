@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion
 from swift_deepeyes.judge.prompt import defuse
 from swift_deepeyes.judge.verdict_words import read_line, read_whole
+from swift_deepeyes.scoring.verdict import JudgeQuestion
 
 ECHO = "\ufffc"  # stands where the answer was repeated: what is around it must not join
 SHORTEST_ECHO = 4  # characters; a shorter answer ("1") cannot be told from a verdict

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
 from swift_deepeyes.judge.rules import decide
-from swift_deepeyes.judge.stats import JudgeStats, JudgeCounts
+from swift_deepeyes.judge.stats import JudgeCounts, JudgeStats
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
 
 
 class RuleJudge:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rules import maths
 from swift_deepeyes.judge.rules.decision import MAX_ANSWER, final_answer
 from swift_deepeyes.judge.rules.letters import bare_letter, read_options
 from swift_deepeyes.judge.rules.text import canonical, is_same_text
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 
 WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})")
 

@@ -9,7 +9,7 @@ from statistics import median
 
 from pydantic import Field
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 
 LATENCIES_KEPT = 20_000
 """Calls whose latency the totals remember: enough for a p95, small enough for any run."""

@@ -1,0 +1,1 @@
+"""Counts of trajectories, sums over ranks, and the alarms that they set off."""

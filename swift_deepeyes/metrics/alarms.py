@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swift_deepeyes.metrics.alarm_triggers import SPANS, Fall, History, Level, Rise, Rule
 from swift_deepeyes.metrics.alarm_texts import Signal, describe
+from swift_deepeyes.metrics.alarm_triggers import SPANS, Fall, History, Level, Rise, Rule
 from swift_deepeyes.metrics.counts import (
     CROP_SHARE,
     DEGENERATE_SHARE,

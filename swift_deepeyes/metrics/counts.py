@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, StopReason, Trajectory
+from swift_deepeyes.metrics.sums import MetricSums, merged
+from swift_deepeyes.metrics.text_health import is_empty, is_repetitive
 from swift_deepeyes.record.crops import crop_areas
 from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.scoring.extraction import FormatError
-from swift_deepeyes.metrics.sums import MetricSums, merged
-from swift_deepeyes.metrics.text_health import is_empty, is_repetitive
-from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, StopReason, Trajectory
 from swift_deepeyes.scoring.verdict import Decider
 
 PREFIX = "deepeyes/"

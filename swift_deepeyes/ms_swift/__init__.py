@@ -1,0 +1,1 @@
+"""The plugin inside ms-swift; only `compat` imports it."""

@@ -21,15 +21,15 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
 from swift_deepeyes.metrics.alarms import Watch, watched
-from swift_deepeyes.record.record import RunInfo
 from swift_deepeyes.metrics.counts import PREFIX, worth_a_curve
-from swift_deepeyes.settings import settings
 from swift_deepeyes.metrics.share import Share
 from swift_deepeyes.metrics.sums import MetricSums, merged
-from swift_deepeyes.ms_swift.recorder import Told, recorder
-from swift_deepeyes.ms_swift.limits import remember_arguments
 from swift_deepeyes.ms_swift.compat import add_callback, equip
+from swift_deepeyes.ms_swift.limits import remember_arguments
+from swift_deepeyes.ms_swift.recorder import Told, recorder
 from swift_deepeyes.ms_swift.records import EVAL, TRAIN, BatchPlace
+from swift_deepeyes.record.record import RunInfo
+from swift_deepeyes.settings import settings
 
 logger = logging.getLogger(__name__)
 

@@ -25,18 +25,18 @@ from typing import Any
 
 from packaging.version import Version
 
-from swift_deepeyes.ms_swift import drivers as hookless  # CHECK
+from swift_deepeyes.ms_swift import drivers
 
 OLDEST = Version("3.12.1")
 INSTALLED = Version(version("ms-swift"))
 
 
-class UnsupportedMsSwift(ImportError):
+class UnsupportedMsSwiftError(ImportError):
     """The installed ms-swift is too old for this package."""
 
 
 if INSTALLED < OLDEST:
-    raise UnsupportedMsSwift(
+    raise UnsupportedMsSwiftError(
         f"swift-deepeyes needs ms-swift {OLDEST} or later and found {INSTALLED}, which has no "
         f'asynchronous rewards. The fix: pip install "ms-swift>={OLDEST}"'
     )
@@ -93,7 +93,7 @@ class Scheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift has no ty
         for template in given:
             if template is not None:
                 return template
-        raise UnsupportedMsSwift(
+        raise UnsupportedMsSwiftError(
             f"ms-swift {INSTALLED} hands a scheduler no template in this mode. The fix: "
             'pip install "ms-swift>=4.5.3", or a rollout server (--vllm_mode server)'
         )
@@ -102,7 +102,7 @@ class Scheduler(MultiTurnScheduler):  # type: ignore[misc]  # ms-swift has no ty
 
         async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
             """Server mode's driver, with the hooks."""
-            return await hookless.run(RolloutOutput, self, infer_request, request_config, **kwargs)
+            return await drivers.run(RolloutOutput, self, infer_request, request_config, **kwargs)
 
 
 def equip(trainer: Any) -> None:
@@ -113,7 +113,7 @@ def equip(trainer: Any) -> None:
     if scheduler._template is None:
         scheduler._template = trainer.template
     if not CALLS_HOOKS:
-        driver = functools.partial(hookless.run_batch, RolloutOutput, trainer)
+        driver = functools.partial(drivers.run_batch, RolloutOutput, trainer)
         trainer._colocate_multi_turn_infer = driver
 
 

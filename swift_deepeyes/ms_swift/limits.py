@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from swift_deepeyes.episode.context import ROOM_TO_ANSWER
-from swift_deepeyes.settings import Settings, settings
 from swift_deepeyes.ms_swift.compat import LIFTS_PROMPT_LIMIT
 from swift_deepeyes.ms_swift.request import as_mapping, is_continued
+from swift_deepeyes.settings import Settings, settings
 
 PROMPT_FLAG = "--max_length"
 _IMAGES = "limit_mm_per_prompt"
@@ -24,7 +24,7 @@ _IMAGES = "limit_mm_per_prompt"
 _run_arguments: Any = None
 
 
-class PromptTooLarge(ValueError):
+class PromptTooLargeError(ValueError):
     """A row's own prompt is beyond what the engine takes; the message names the setting."""
 
 
@@ -73,17 +73,17 @@ def is_unbounded(mode: str, messages: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def check_prompt(engine: Any, images: int, tokens: int = 0) -> None:
-    """Raise `PromptTooLarge` for a prompt that no engine takes. `tokens` 0: not counted."""
+    """Raise `PromptTooLargeError` for a prompt that no engine takes. `tokens` 0: not counted."""
     for limit in _image_limits(engine):
         if images > limit:
-            raise PromptTooLarge(
+            raise PromptTooLargeError(
                 f"A row has {images} images, and vLLM takes {limit} per prompt. The fix: "
                 f"--vllm_limit_mm_per_prompt '{{\"image\": {settings().max_images}}}', or without "
                 "such rows (colocate mode: --truncation_strategy delete replaces them)"
             )
     for context in _engine_limits(engine):
         if tokens and tokens + ROOM_TO_ANSWER > context.tokens:
-            raise PromptTooLarge(
+            raise PromptTooLargeError(
                 f"A prompt has {tokens} tokens, and there is room for {context.tokens} "
                 f"({context.source}). The fix: a larger --vllm_max_model_len, or a smaller image"
             )

@@ -16,15 +16,15 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine, RunInfo
+from swift_deepeyes.judge import Judge
 from swift_deepeyes.metrics.counts import judge_tally, tally_of
+from swift_deepeyes.metrics.sums import MetricSums
+from swift_deepeyes.ms_swift.records import BatchPlace, images_of, record_of
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine, RunInfo
+from swift_deepeyes.record.writer import Quota, Staged, TrajectoryLog
 from swift_deepeyes.scoring.row import ScoredRow
 from swift_deepeyes.scoring.score import SampleScore
 from swift_deepeyes.settings import Settings, settings
-from swift_deepeyes.metrics.sums import MetricSums
-from swift_deepeyes.record.writer import Quota, Staged, TrajectoryLog
-from swift_deepeyes.ms_swift.records import BatchPlace, images_of, record_of
-from swift_deepeyes.judge import Judge
 
 logger = logging.getLogger(__name__)
 

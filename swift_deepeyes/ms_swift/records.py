@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swift_deepeyes.dataset.image_content import image_size
+from swift_deepeyes.episode.trajectory import StopReason, Trajectory, TurnRecord
 from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage
 from swift_deepeyes.scoring.row import ScoredRow, read_record, turns_of
 from swift_deepeyes.scoring.score import SampleScore
-from swift_deepeyes.episode.trajectory import StopReason, Trajectory, TurnRecord
 from swift_deepeyes.scoring.transcript import prompt_of, text_of
 
 TRAIN, EVAL = "train", "eval"

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import functools
 
-from swift_deepeyes.settings import settings
-from swift_deepeyes.ms_swift.rows import install_row_preprocessor
-from swift_deepeyes.ms_swift.limits import check_prompt, is_unbounded
 from swift_deepeyes.ms_swift.callback import install_metrics
 from swift_deepeyes.ms_swift.compat import mend_encoding, multi_turns, orms
+from swift_deepeyes.ms_swift.limits import check_prompt, is_unbounded
 from swift_deepeyes.ms_swift.rewards import (
     DeepEyesAccuracy,
     DeepEyesFormat,
     DeepEyesReward,
     DeepEyesTool,
 )
+from swift_deepeyes.ms_swift.rows import install_row_preprocessor
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
+from swift_deepeyes.settings import settings
 from swift_deepeyes.tools import load_entry_points
 
 

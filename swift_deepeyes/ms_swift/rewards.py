@@ -15,16 +15,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, read_row
-from swift_deepeyes.scoring.score import SampleScore, score_batch
-from swift_deepeyes.settings import Settings, settings
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
-from swift_deepeyes.ms_swift.recorder import recorder
+from swift_deepeyes.judge import Judge, JudgeError, make_judge
+from swift_deepeyes.ms_swift.compat import AsyncORM
 from swift_deepeyes.ms_swift.launcher import tell_launcher
 from swift_deepeyes.ms_swift.limits import remember_arguments
-from swift_deepeyes.ms_swift.compat import AsyncORM
+from swift_deepeyes.ms_swift.recorder import recorder
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError, SchedulerCheck
-from swift_deepeyes.judge import Judge, JudgeError, make_judge
+from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, read_row
+from swift_deepeyes.scoring.score import SampleScore, score_batch
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
+from swift_deepeyes.settings import Settings, settings
 
 _in_flight: dict[tuple[int, ...], asyncio.Task[list[SampleScore]]] = {}
 

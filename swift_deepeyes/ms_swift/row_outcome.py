@@ -10,7 +10,7 @@ from typing import Any
 
 from swift_deepeyes.dataset.conversation import ConversationFault
 from swift_deepeyes.dataset.image_check import ImageFault
-from swift_deepeyes.scoring.row import references_of
+from swift_deepeyes.dataset.references import references_of
 
 
 class Note(StrEnum):

@@ -26,18 +26,18 @@ from swift_deepeyes.dataset.conversation import (
     as_messages,
     with_text_content,
 )
+from swift_deepeyes.dataset.fetch import fetch_image
 from swift_deepeyes.dataset.image_check import BadImageError, as_entry, checked_image
 from swift_deepeyes.dataset.struct_columns import STRUCT_KEYS, text_structs
 from swift_deepeyes.dataset.values import leaf_text, list_of
-from swift_deepeyes.ms_swift.encoded_images import with_encoded_images
 from swift_deepeyes.ms_swift.compat import (
     AutoPreprocessor,
     DatasetMeta,
     MessagesPreprocessor,
     dataset_register,
 )
+from swift_deepeyes.ms_swift.encoded_images import with_encoded_images
 from swift_deepeyes.ms_swift.row_outcome import Checked, Note, counts, notes
-from swift_deepeyes.dataset.fetch import fetch_image
 from swift_deepeyes.tools import toolbox_of_row
 
 logger = logging.getLogger(__name__)

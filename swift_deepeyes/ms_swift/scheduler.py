@@ -19,16 +19,14 @@ from swift_deepeyes.episode.boxes import BoxRules
 from swift_deepeyes.episode.context import MESSAGE_MARGIN, ContextMeter
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits, Observation
 from swift_deepeyes.episode.images import ConversationImages
-from swift_deepeyes.episode.view_cache import ViewCache
-from swift_deepeyes.episode.view import CropLimits
 from swift_deepeyes.episode.messages import turn_instruction
-from swift_deepeyes.settings import settings
 from swift_deepeyes.episode.tool import ToolContext
 from swift_deepeyes.episode.trajectory import RECORD_KEY, StopReason
+from swift_deepeyes.episode.view import CropLimits
+from swift_deepeyes.episode.view_cache import ViewCache
+from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
 from swift_deepeyes.ms_swift.media_tokens import MediaTokens
-from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
-from swift_deepeyes.ms_swift.template import box_frame, view_recipe
 from swift_deepeyes.ms_swift.request import (
     Prompt,
     has_parts,
@@ -37,7 +35,9 @@ from swift_deepeyes.ms_swift.request import (
     without_parts,
 )
 from swift_deepeyes.ms_swift.scheduler_check import warn_of_missing_columns
+from swift_deepeyes.ms_swift.template import box_frame, view_recipe
 from swift_deepeyes.ms_swift.tokens import TokenCounter
+from swift_deepeyes.settings import settings
 from swift_deepeyes.tools import toolbox_of_row
 
 logger = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ class DeepEyesScheduler(Scheduler):
             response_choice.token_ids, _ = self._media_tokens.neutralise(ids, [1] * len(ids))
 
     def _start(self, request: Any) -> _Running:
-        """Note what the row says. Raises `PromptTooLarge` if no engine takes its prompt."""
+        """Note what the row says. Raises `PromptTooLargeError` if no engine takes its prompt."""
         prompt = read_prompt(request)
         check_prompt(self.infer_engine, len(prompt.images))
         if hasattr(request, "chat_template_kwargs"):

@@ -9,9 +9,9 @@ from typing import Any
 
 from swift_deepeyes.episode.boxes import Frame
 from swift_deepeyes.episode.view import ViewRecipe
-from swift_deepeyes.settings import BoxFormat
 from swift_deepeyes.ms_swift.compat import load_template
 from swift_deepeyes.ms_swift.request import row_options
+from swift_deepeyes.settings import BoxFormat
 
 # `version` of swift/template/templates/qwen.py and the patch size that `replace_tag` hands to
 # `fetch_image` there. The Omni templates use a fork of it with the same sizes.

@@ -6,7 +6,7 @@ import copy
 import threading
 from typing import Any
 
-from swift_deepeyes.episode.trajectory import valid_text
+from swift_deepeyes.frozen import valid_text
 
 
 class TokenCounter:

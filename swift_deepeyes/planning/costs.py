@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.planning.models import BF16, FP32, ModelShape
 from swift_deepeyes.planning.setup import GB, Gpu, JudgeSetup, Setup, TrajectoryTokens, Tuning
 

@@ -10,16 +10,16 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
-from swift_deepeyes.record.lines import read_lines, read_metrics
-from swift_deepeyes.record.record import METRICS_FILE, TRAJECTORIES_FOLDER, LoggedTrajectory
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.metrics.counts import PREFIX
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.planning.costs import judge_load, step_seconds
 from swift_deepeyes.planning.plan import Unit
 from swift_deepeyes.planning.setup import Lengths, Setup, image_tokens
+from swift_deepeyes.record.lines import read_lines, read_metrics
+from swift_deepeyes.record.record import METRICS_FILE, TRAJECTORIES_FOLDER, LoggedTrajectory
 
 
-class NothingMeasured(ValueError):
+class NothingMeasuredError(ValueError):
     """The directory holds no log of a training run; the message says what is missing."""
 
 
@@ -68,7 +68,7 @@ def read_measured(folder: Path, setup: Setup) -> Measured:
         for name, value in line.values.items():
             values[name].append(value)
     if not lines:
-        raise NothingMeasured(f"there is no training step in {file}")
+        raise NothingMeasuredError(f"there is no training step in {file}")
 
     def mean(name: str) -> float | None:
         return fmean(values[name]) if name in values else None

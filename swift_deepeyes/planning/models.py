@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 
 BF16, FP32 = 2, 4  # bytes
 # Of the 80 GB of a GPU; the rest is for the KV cache and for what vLLM itself needs.

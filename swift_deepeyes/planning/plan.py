@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from enum import StrEnum
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.planning import costs
 from swift_deepeyes.planning.setup import Mode, Setup, image_tokens
 

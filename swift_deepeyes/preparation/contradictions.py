@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.judge.rules import letters
 from swift_deepeyes.judge.rules.text import normalise
 from swift_deepeyes.preparation.facts import RowFacts

@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from swift_deepeyes.dataset.image_check import BadImageError, Entry, as_entry
-from swift_deepeyes.preparation.normalised import NormalisedRow, Shape, align
 from swift_deepeyes.preparation.columns import IMAGES, kept_unknown, output_schema
 from swift_deepeyes.preparation.facts import RowFacts, facts_of
-from swift_deepeyes.preparation.issue import RowIssue
-from swift_deepeyes.preparation.parts import PART_BYTES, PART_ROWS, WorkFolder
 from swift_deepeyes.preparation.images import ImageJob, PreparedImage
+from swift_deepeyes.preparation.issue import RowIssue
+from swift_deepeyes.preparation.normalised import NormalisedRow, Shape, align
+from swift_deepeyes.preparation.parts import PART_BYTES, PART_ROWS, WorkFolder
 from swift_deepeyes.preparation.pool import ImagePool
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.source import Source
@@ -50,7 +50,9 @@ def convert(
         on_rows(len(batch))
 
 
-def _treated(rows: Iterator[NormalisedRow], recipe: Recipe, pool: ImagePool) -> Iterator[TreatedRow]:
+def _treated(
+    rows: Iterator[NormalisedRow], recipe: Recipe, pool: ImagePool
+) -> Iterator[TreatedRow]:
     def jobs_of(chunk: list[NormalisedRow]) -> list[ImageJob]:
         return [_job(row, recipe) for row in chunk]
 

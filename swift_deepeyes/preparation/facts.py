@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.judge.rules.text import normalise
-from swift_deepeyes.preparation.normalised import NormalisedRow
-from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.images import DIGEST_BYTES, PreparedImage
+from swift_deepeyes.preparation.issue import RowIssue
+from swift_deepeyes.preparation.normalised import NormalisedRow
 from swift_deepeyes.preparation.references import is_outside_options, is_unmatched
+from swift_deepeyes.scoring.scheme import ScoringScheme
 
 PixelSize = tuple[int, int]
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from swift_deepeyes.dataset.fetch import fetch_image
 from swift_deepeyes.dataset.image_check import (
     MAX_ASPECT_RATIO,
     BadImageError,
@@ -22,7 +23,6 @@ from swift_deepeyes.dataset.image_check import (
     is_remote,
     read_image,
 )
-from swift_deepeyes.dataset.fetch import fetch_image
 from swift_deepeyes.preparation.issue import RowIssue
 
 JPEG_QUALITY = 95

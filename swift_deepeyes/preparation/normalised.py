@@ -15,7 +15,6 @@ from swift_deepeyes.dataset.conversation import (
     ConversationFault,
     read_conversation,
 )
-from swift_deepeyes.scoring.row import ScoredRow, read_row
 from swift_deepeyes.dataset.struct_columns import text_structs
 from swift_deepeyes.dataset.values import leaf_text, list_of
 from swift_deepeyes.preparation.choices import ChartPolicy, PromptStyle
@@ -24,6 +23,7 @@ from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.prompt_style import corrected_prompt
 from swift_deepeyes.preparation.recipe import CHART_SOURCE, Recipe
 from swift_deepeyes.preparation.source import RawRow
+from swift_deepeyes.scoring.row import ScoredRow, read_row
 
 Message = dict[str, str]
 
@@ -75,7 +75,9 @@ def align(row: RawRow, shape: Shape, recipe: Recipe) -> NormalisedRow:
     return NormalisedRow(columns, read.images, scored, flaws)
 
 
-def _conversation(messages: object, images: list[object]) -> tuple[Conversation, dict[RowIssue, str]]:
+def _conversation(
+    messages: object, images: list[object]
+) -> tuple[Conversation, dict[RowIssue, str]]:
     """The conversation as far as it can be read, and what is wrong with it."""
     try:
         return read_conversation(messages, images), {}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pydantic import Field, field_serializer
 
 from swift_deepeyes.dataset.image_check import MIN_SIDE
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.preparation.choices import (
     ChartPolicy,
     PromptColumn,
     PromptStyle,
     UnknownColumns,
 )
-from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
 from swift_deepeyes.preparation.images import SizeLimits
+from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
 
 CHART_SOURCE = "chart"
 CHART_MAX_PIXELS = 4_014_080

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from swift_deepeyes.judge.rules import decide, letters
+from swift_deepeyes.judge.rules.maths import equal
+from swift_deepeyes.judge.rules.numbers import read_quantity
+from swift_deepeyes.judge.rules.text import normalise
+from swift_deepeyes.judge.rules.words import tokens
 from swift_deepeyes.scoring.official import read_officially
 from swift_deepeyes.scoring.row import ScoredRow
 from swift_deepeyes.scoring.scheme import ScoringScheme
 from swift_deepeyes.scoring.strict import read_strictly
 from swift_deepeyes.scoring.transcript import Exchange, Transcript
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
-from swift_deepeyes.judge.rules import decide, letters
-from swift_deepeyes.judge.rules.maths import equal
-from swift_deepeyes.judge.rules.numbers import read_quantity
-from swift_deepeyes.judge.rules.text import normalise
-from swift_deepeyes.judge.rules.words import tokens
 
 # A LaTeX command, or a letter beside an operator: "\frac{1}{2}", "2x+1", "x^2", "AB = 5".
 _FORMULA = re.compile(r"\\[A-Za-z]+|[A-Za-z0-9)}]\s*[=^+*/<>]\s*[-A-Za-z0-9({\\]|\d[a-z]\b|√|π")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.preparation.atomic import write_text
 from swift_deepeyes.preparation.contradictions import Sighting
 from swift_deepeyes.preparation.issue import RowIssue

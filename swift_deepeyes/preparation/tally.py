@@ -6,12 +6,12 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
-from swift_deepeyes.scoring.scheme import ScoringScheme
 from swift_deepeyes.preparation.contradictions import Contradictions
 from swift_deepeyes.preparation.facts import PixelSize, RowFacts
 from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.references import AnswerKind, MathFact, kind_of, math_facts
 from swift_deepeyes.preparation.report import ImageReport, MathReport, Sizes
+from swift_deepeyes.scoring.scheme import ScoringScheme
 
 MAX_EXAMPLES = 20
 SHOWN_CHARACTERS = 120

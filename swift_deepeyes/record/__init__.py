@@ -1,0 +1,1 @@
+"""A trajectory with its score on disk: one writer, one reader."""

@@ -16,8 +16,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.record.record import LOG_FORMAT, MetricsLine
-from swift_deepeyes.episode.trajectory import FrozenModel
 
 ModelT = TypeVar("ModelT", bound=FrozenModel)
 

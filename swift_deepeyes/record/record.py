@@ -15,7 +15,8 @@ from collections.abc import Mapping
 
 from pydantic import ConfigDict, field_validator
 
-from swift_deepeyes.episode.trajectory import FrozenModel, Text, Trajectory
+from swift_deepeyes.episode.trajectory import Text, Trajectory
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.scoring.verdict import Verdict
 
 TRAJECTORIES_FOLDER = "trajectories"

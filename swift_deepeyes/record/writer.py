@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from swift_deepeyes.dataset.image_content import image_bytes, image_name
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.record.files import append_lines, store_image, write_whole
 from swift_deepeyes.record.quota import lines_name, prune
 from swift_deepeyes.record.record import (
@@ -31,7 +32,6 @@ from swift_deepeyes.record.record import (
     MetricsLine,
     RunInfo,
 )
-from swift_deepeyes.episode.trajectory import FrozenModel
 
 logger = logging.getLogger(__name__)
 

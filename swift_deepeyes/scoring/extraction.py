@@ -1,14 +1,14 @@
 """What the format rules find in a trajectory: the answer to judge, and which rules fired.
 
-`strict_rules` and `official_rules` each turn a transcript into one `Extraction`; weights and judging
-are `scoring`'s business. A reading needs no judge, no reward and no ms-swift.
+`strict` and `official` each turn a transcript into one `Extraction`; weights and judging are
+`score`'s business. An extraction needs no judge, no reward and no ms-swift.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 
 ANSWER_LIMIT_CHARACTERS = 1000
 """From this length on an answer is an attempt to talk the judge over, not an answer."""

@@ -10,9 +10,9 @@ is cut at its first closing brace. The math function has no length limit, so nei
 
 from __future__ import annotations
 
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.scoring.answers import BOX_OPENING
-from swift_deepeyes.episode.messages import IMAGE_TAG
-from swift_deepeyes.scoring.extraction import ANSWER_LIMIT_CHARACTERS, FormatError, Extraction
+from swift_deepeyes.scoring.extraction import ANSWER_LIMIT_CHARACTERS, Extraction, FormatError
 from swift_deepeyes.scoring.scheme import ScoringScheme
 from swift_deepeyes.scoring.transcript import Exchange, Transcript
 
@@ -83,7 +83,9 @@ def _read_math(text: str) -> Extraction:
         errors.append(FormatError.SEVERAL_BOXES)
     answer = boxes[-1] if boxes else None
     crops = text.count(_IMAGE_START)
-    return Extraction(answer=answer, is_judged=answer is not None, errors=tuple(errors), crops=crops)
+    return Extraction(
+        answer=answer, is_judged=answer is not None, errors=tuple(errors), crops=crops
+    )
 
 
 def _think_errors(text: str) -> list[FormatError]:

@@ -7,16 +7,19 @@ makes impossible is a `RowFault`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from enum import StrEnum
 
 from pydantic import ValidationError
 
-from swift_deepeyes.episode.messages import IMAGE_TAG, names_no_toolbox, turn_instruction
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
+from swift_deepeyes.dataset.references import references_of
+from swift_deepeyes.dataset.values import scalar_text
+from swift_deepeyes.dataset.values import struct_of as _struct
+from swift_deepeyes.episode.messages import names_no_toolbox, turn_instruction
+from swift_deepeyes.episode.trajectory import RECORD_KEY, Trajectory
+from swift_deepeyes.frozen import FrozenModel, valid_text
 from swift_deepeyes.scoring.scheme import ScoringScheme, rule_of_source, rule_of_unknown_source
-from swift_deepeyes.episode.trajectory import RECORD_KEY, FrozenModel, Trajectory, valid_text
 from swift_deepeyes.scoring.transcript import (
     Transcript,
     has_role,
@@ -25,8 +28,6 @@ from swift_deepeyes.scoring.transcript import (
     transcript_of_messages,
     transcript_of_record,
 )
-from swift_deepeyes.dataset.values import scalar_text, texts_of
-from swift_deepeyes.dataset.values import struct_of as _struct
 
 COLUMNS = (
     "messages",
@@ -46,8 +47,6 @@ COLUMNS = (
 COMPLETION = "completion"
 """The key of the last turn's text in a row's columns."""
 
-ALTERNATIVES = "alternatives"
-"""The key of `reward_model` with further references."""
 
 _TOOL_ANNOUNCEMENT = "image_zoom_in_tool"
 
@@ -153,31 +152,6 @@ def _has_tool(record: Trajectory | None, env_name: object, prompt: str) -> bool:
     if isinstance(env_name, str):
         return not names_no_toolbox(env_name)
     return _TOOL_ANNOUNCEMENT in prompt
-
-
-def references_of(columns: Mapping[str, object]) -> tuple[str, ...]:
-    """All texts that are right as an answer; empty where the row has no reference.
-
-    A list (or array) holds several. A text is one, also where it looks like a list: "[1, 2]" may be
-    the answer. So a row whose leaves are all text has its further references under a key of their
-    own, `reward_model.alternatives`, as a JSON list.
-    """
-    model = _struct(columns.get("reward_model"))
-    candidates = (
-        model.get("ground_truth"),
-        columns.get("solution"),
-        _struct(columns.get("extra_info")).get("answer"),
-    )
-    found = next((texts for texts in map(texts_of, candidates) if texts), ())
-    return tuple(dict.fromkeys((*found, *_alternatives(model.get(ALTERNATIVES)))))
-
-
-def _alternatives(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        with suppress(ValueError, RecursionError):
-            listed = json.loads(value)
-            return texts_of(listed if isinstance(listed, list) else value)
-    return texts_of(value)
 
 
 def _question(extra: Mapping[str, object], prompt: list[Mapping[str, object]]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.scoring.verdict import QuestionKind
 
 _VISUAL_SOURCES = frozenset({"vstar", "chart", "vl_agent"})

@@ -11,14 +11,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from statistics import fmean
 
+from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.scoring.extraction import Extraction, FormatError
 from swift_deepeyes.scoring.official import read_officially
-from swift_deepeyes.scoring.extraction import FormatError, Extraction
 from swift_deepeyes.scoring.row import RowFault, ScoredRow
 from swift_deepeyes.scoring.scheme import WEIGHTS, ScoringScheme
-from swift_deepeyes.settings import ScoringMode
 from swift_deepeyes.scoring.strict import read_strictly
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
+from swift_deepeyes.settings import ScoringMode
 
 logger = logging.getLogger(__name__)
 

@@ -27,19 +27,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from swift_deepeyes.episode.thoughts import Thoughts, split_thoughts
+from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.scoring.answer_checks import answer_errors
 from swift_deepeyes.scoring.answers import (
     BOX_OPENING,
     AnswerBlocks,
     Boxes,
-    Thoughts,
     find_answers,
     find_boxes,
-    split_thoughts,
 )
-from swift_deepeyes.scoring.answer_checks import answer_errors
-from swift_deepeyes.scoring.extraction import VOIDING_ERRORS, FormatError, Extraction
+from swift_deepeyes.scoring.extraction import VOIDING_ERRORS, Extraction, FormatError
 from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.episode.trajectory import FrozenModel
 from swift_deepeyes.scoring.transcript import Transcript
 
 # ms-swift replaces these in any text by the next image, video or object of the row.
@@ -75,7 +74,9 @@ def read_strictly(transcript: Transcript, rule: ScoringScheme, reference: str) -
     if turns.answer is not None:
         errors += answer_errors(turns.answer, reference)
     is_judged = turns.answer is not None and not VOIDING_ERRORS.intersection(errors)
-    return Extraction(answer=turns.answer, is_judged=is_judged, errors=errors, crops=transcript.crops)
+    return Extraction(
+        answer=turns.answer, is_judged=is_judged, errors=errors, crops=transcript.crops
+    )
 
 
 def _look_at(transcript: Transcript, rule: ScoringScheme) -> _Turns:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from swift_deepeyes.episode.messages import IMAGE_TAG, RESPONSE_OPEN
-from swift_deepeyes.episode.trajectory import FrozenModel, StopReason, Text, Trajectory
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
+from swift_deepeyes.episode.messages import RESPONSE_OPEN
+from swift_deepeyes.episode.trajectory import StopReason, Text, Trajectory
+from swift_deepeyes.frozen import FrozenModel
 
 _ASSISTANT = "assistant"
 _IMAGE_PARTS = ("image", "image_url")

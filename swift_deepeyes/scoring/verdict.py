@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from swift_deepeyes.episode.trajectory import FrozenModel, Text
+from swift_deepeyes.episode.trajectory import Text
+from swift_deepeyes.frozen import FrozenModel
 
 
 class QuestionKind(StrEnum):

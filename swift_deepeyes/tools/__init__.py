@@ -1,7 +1,14 @@
 """The tools a model can call and the toolboxes that rows choose by `env_name`."""
 
 from swift_deepeyes.episode.images import NewImage
-from swift_deepeyes.episode.tool import ImageIndex, ToolContext, Tool, Toolbox, ToolError, ToolResult
+from swift_deepeyes.episode.tool import (
+    ImageIndex,
+    Tool,
+    Toolbox,
+    ToolContext,
+    ToolError,
+    ToolResult,
+)
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.tools.toolboxes import (
     OFFICIAL_TOOLBOX,
@@ -16,8 +23,8 @@ __all__ = [
     "CallStatus",
     "ImageIndex",
     "NewImage",
-    "ToolContext",
     "Tool",
+    "ToolContext",
     "ToolError",
     "ToolResult",
     "Toolbox",

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from swift_deepeyes.episode.images import NewImage
-from swift_deepeyes.episode.tool import ImageIndex, ToolContext, Tool, ToolResult
+from swift_deepeyes.episode.tool import ImageIndex, Tool, ToolContext, ToolResult
 
 
 class RotateArguments(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
-from swift_deepeyes.episode.tool import ImageIndex, ToolContext, Tool, ToolResult, numbers_of_text
+from swift_deepeyes.episode.tool import ImageIndex, Tool, ToolContext, ToolResult, numbers_of_text
 
 
 class ZoomArguments(BaseModel):

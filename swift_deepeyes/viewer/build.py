@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from swift_deepeyes.record.reader import LogDirectory, read_log
 from swift_deepeyes.record.record import RUN_FILE, LoggedTrajectory
 from swift_deepeyes.viewer.curves import all_metrics, main_curves, stacks
 from swift_deepeyes.viewer.document import MAX_TEXT_CHARACTERS, Document, Json
-from swift_deepeyes.record.reader import LogDirectory, read_log
-from swift_deepeyes.viewer.page import embedded_json, render_page
 from swift_deepeyes.viewer.images import (
+    ImageState,
     PageImage,
     PageImages,
-    ImageState,
     WantedImage,
     count_states,
 )
+from swift_deepeyes.viewer.page import embedded_json, render_page
 from swift_deepeyes.viewer.sample import sample_groups, spread_over_steps
 
 _MEGABYTE = 1_000_000

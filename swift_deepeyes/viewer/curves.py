@@ -12,9 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, PREFIX, tally_of
-from swift_deepeyes.episode.trajectory import FrozenModel
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
 
 Point = tuple[int, float]
 Steps = Mapping[int, list[LoggedTrajectory]]

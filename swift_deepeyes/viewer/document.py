@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, TurnRecord
 from swift_deepeyes.record.crops import CallImages, images_of_calls
 from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, TurnRecord
 from swift_deepeyes.viewer.sample import group_key
 
 MAX_TEXT_CHARACTERS = 40_000

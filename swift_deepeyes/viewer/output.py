@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from swift_deepeyes.viewer.build import PageLimits, build_page
 from swift_deepeyes.record.reader import LogError
+from swift_deepeyes.viewer.build import PageLimits, build_page
 from swift_deepeyes.viewer.serving import LivePage, make_server
 
 __all__ = ["LogError", "serve_page", "write_page"]

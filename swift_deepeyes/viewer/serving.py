@@ -9,9 +9,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from swift_deepeyes.record.reader import LogError
 from swift_deepeyes.record.record import METRICS_FILE, RUN_FILE, TRAJECTORIES_FOLDER
 from swift_deepeyes.viewer.build import PageLimits, build_page
-from swift_deepeyes.record.reader import LogError
 from swift_deepeyes.viewer.images import PageImages
 
 logger = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.dataset import lookalike
 import pytest
 from swift.dataset import load_dataset
 from swift.dataset import register as swift_register
 
 from swift_deepeyes.ms_swift.rows import register_rows
+from tests.dataset import lookalike
 
 LOGGER = "swift_deepeyes.ms_swift.rows"
 

@@ -7,7 +7,6 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from tests.dataset import lookalike
 import numpy as np
 import pytest
 from swift.template.template_inputs import StdTemplateInputs
@@ -17,6 +16,7 @@ from swift_deepeyes.dataset.conversation import (
     ConversationFault,
     read_conversation,
 )
+from tests.dataset import lookalike
 
 F = ConversationFault
 A, B, C = "a.png", "b.png", {"bytes": b"c", "path": None}

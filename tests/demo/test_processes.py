@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from swift_deepeyes.demo import cpu_support, processes
-from swift_deepeyes.demo.processes import ProcessFailed, SwiftProcess, swift_environment
+from swift_deepeyes.demo.processes import ProcessFailedError, SwiftProcess, swift_environment
 
 
 @pytest.fixture
@@ -62,17 +62,17 @@ def test_children_end_with_a_command_that_ended(program: Path, tmp_path: Path) -
 
 def test_a_failure_shows_the_end_of_the_log(program: Path, tmp_path: Path) -> None:
     process = SwiftProcess(["echo it broke; exit 3"], tmp_path / "log")
-    with pytest.raises(ProcessFailed, match=r"status 3(.|\n)*it broke"):
+    with pytest.raises(ProcessFailedError, match=r"status 3(.|\n)*it broke"):
         process.wait(20)
 
 
 def test_waiting_for_a_line_that_never_comes(program: Path, tmp_path: Path) -> None:
     process = SwiftProcess(["echo nothing"], tmp_path / "log")
-    with pytest.raises(ProcessFailed, match="ended before"):
+    with pytest.raises(ProcessFailedError, match="ended before"):
         process.wait_for_line("ready", 20)
     with (
         SwiftProcess(["sleep 300"], tmp_path / "log") as process,
-        pytest.raises(ProcessFailed, match="did not write"),
+        pytest.raises(ProcessFailedError, match="did not write"),
     ):
         process.wait_for_line("ready", 0.3)
 
@@ -80,7 +80,7 @@ def test_waiting_for_a_line_that_never_comes(program: Path, tmp_path: Path) -> N
 def test_a_command_that_takes_too_long_is_stopped(program: Path, tmp_path: Path) -> None:
     start = time.monotonic()
     process = SwiftProcess(["sleep 300"], tmp_path / "log")
-    with pytest.raises(ProcessFailed, match="took over"):
+    with pytest.raises(ProcessFailedError, match="took over"):
         process.wait(0.3)
     assert time.monotonic() - start < 60
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
-from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
 from swift_deepeyes.demo import figures, picture
-from swift_deepeyes.demo.options import DemoOptions, OutputTaken, plugin_environment
+from swift_deepeyes.demo.options import DemoOptions, OutputTakenError, plugin_environment
 from swift_deepeyes.demo.toy.scenes import Pattern, Scene, cut, draw, room_box
+from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
 
 
 def _write_metrics(log: Path, rewards: list[float]) -> None:
@@ -109,7 +109,7 @@ def test_the_picture_shows_a_right_one_with_a_crop(tmp_path: Path) -> None:
 def test_only_an_earlier_demo_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "precious").touch()
-    with pytest.raises(OutputTaken):
+    with pytest.raises(OutputTakenError):
         DemoOptions(output=tmp_path).clear_output()
     assert (tmp_path / "data" / "precious").exists()
 

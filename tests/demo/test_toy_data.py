@@ -12,8 +12,6 @@ import pytest
 from PIL import Image
 from qwen_vl_utils import fetch_image
 
-from swift_deepeyes.episode.boxes import Box, BoxRules, Frame
-from swift_deepeyes.settings import Settings
 from swift_deepeyes.demo.toy import build_data
 from swift_deepeyes.demo.toy.data import ToyFiles
 from swift_deepeyes.demo.toy.scenes import (
@@ -26,6 +24,8 @@ from swift_deepeyes.demo.toy.scenes import (
     draw,
     room_box,
 )
+from swift_deepeyes.episode.boxes import Box, BoxRules, Frame
+from swift_deepeyes.settings import Settings
 
 # field_notes.md §3, to the letter: two spaces between the tags and one at the end.
 TURN_INSTRUCTION = (

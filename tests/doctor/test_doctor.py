@@ -14,11 +14,11 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.doctor.dataset import check_dataset
 from swift_deepeyes.doctor.finding import Finding, Health
 from swift_deepeyes.doctor.machine import check_ports, check_versions
 from swift_deepeyes.doctor.rollout import PROBE_SIZE, check_rollout
+from swift_deepeyes.episode.view import ViewRecipe
 
 RECIPE = ViewRecipe(14, fetch_options={"max_pixels": 602112})
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.e2e.toy import Toy, make_toy
 
 

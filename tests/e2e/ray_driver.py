@@ -10,13 +10,11 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
-
-from tests.scripts.megatron_arguments import StandIns
 
 from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.demo.toy import wording
+from tests.scripts.megatron_arguments import StandIns
 
 sys.meta_path.insert(0, StandIns())
 cpu_support.install()

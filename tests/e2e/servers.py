@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from tests.e2e.toy import Toy, with_values, without
-
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
+from tests.e2e.toy import Toy, with_values, without
 
 COLOCATE_ONLY = (
     *("multi_turn_scheduler", "vllm_mode", "vllm_max_model_len", "vllm_enforce_eager"),

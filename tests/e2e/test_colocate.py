@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.dataset import lookalike
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageChops, ImageStat
-from tests.e2e.toy import Toy, add_dataset, logged, training_steps, with_datasets, with_values
 
-from swift_deepeyes.episode.boxes import Size
-from swift_deepeyes.episode.view import ViewRecipe
-from swift_deepeyes.episode.messages import IMAGE_TAG
-from swift_deepeyes.episode.trajectory import CallStatus, StopReason
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.trajectory import CallStatus, StopReason
+from swift_deepeyes.episode.view import ViewRecipe
+from tests.dataset import lookalike
+from tests.e2e.toy import Toy, add_dataset, logged, training_steps, with_datasets, with_values
 
 pytestmark = pytest.mark.e2e
 COUNTER = Path(__file__).parent / "plugins" / "count_image_tokens.py"

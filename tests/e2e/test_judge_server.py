@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from tests.e2e.toy import Toy, training_steps
 
-from swift_deepeyes.settings import Settings, settings
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
 from swift_deepeyes.judge import make_judge
-
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.settings import Settings, settings
+from tests.e2e.toy import Toy, training_steps
 from tests.judge.chat_server import ChatServer
 
 pytestmark = pytest.mark.e2e

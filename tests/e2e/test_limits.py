@@ -13,14 +13,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests.e2e.toy import Toy, logged, training_steps
 
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.episode.trajectory import CallStatus, StopReason
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.episode.trajectory import CallStatus, StopReason
 from swift_deepeyes.ms_swift.compat import load_template
+from swift_deepeyes.record.record import LoggedTrajectory
+from tests.e2e.toy import Toy, logged, training_steps
 
 pytestmark = pytest.mark.e2e
 PLUGINS = Path(__file__).parent / "plugins"

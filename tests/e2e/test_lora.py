@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.toy import Toy, logged, training_steps, with_values
 from transformers import AutoTokenizer
 
 from swift_deepeyes.demo import commands
@@ -25,7 +23,7 @@ from swift_deepeyes.planning.setup import (
     Setup,
     mean_trajectory,
 )
-
+from tests.e2e.toy import Toy, logged, training_steps, with_values
 from tests.scripts.captured import SCRIPTS, recorded
 
 pytestmark = pytest.mark.e2e

@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.toy import Toy
 
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import swift_environment
-
+from tests.e2e.toy import Toy
 from tests.scripts.captured import SCRIPTS, recorded
 
 pytestmark = pytest.mark.e2e

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.e2e.servers import rollout_servers, server_mode
-from tests.e2e.toy import Toy, logged, training_steps, with_datasets
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.demo.processes import SwiftProcess
+from tests.e2e.servers import rollout_servers, server_mode
+from tests.e2e.toy import Toy, logged, training_steps, with_datasets
 
 pytestmark = pytest.mark.e2e
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.toy import Toy, training_steps
 from tests.e2e.two_ranks import PER_RANK, judges, on_two_ranks, run_until, settings_of
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.metrics.counts import PREFIX, tally_of
 from swift_deepeyes.record.reader import LogDirectory, read_log
+from swift_deepeyes.record.record import LoggedTrajectory
 
-SCRIPTED_PLUGIN = Path(__file__).parent / "scripted_plugin" / "scripted_plugin.py"
+SCRIPTED_PLUGIN = Path(__file__).parent / "plugins" / "scripted_plugin.py"
 STEPS = 3
 PER_RANK = 6
 GENERATIONS = 4  # so that the middle one of three groups lies on both ranks

@@ -12,6 +12,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+
+from swift_deepeyes.demo.processes import SwiftProcess
+from swift_deepeyes.metrics.counts import PREFIX, tally_of
+from swift_deepeyes.record.reader import LogDirectory, read_log
+from swift_deepeyes.record.record import LoggedTrajectory
 from tests.e2e.servers import RolloutServer, rollout_servers, server_mode
 from tests.e2e.toy import Toy, add_dataset, training_steps, with_datasets
 from tests.e2e.two_ranks import (
@@ -26,11 +31,6 @@ from tests.e2e.two_ranks import (
     run_until,
     settings_of,
 )
-
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.metrics.counts import PREFIX, tally_of
-from swift_deepeyes.demo.processes import SwiftProcess
-from swift_deepeyes.record.reader import LogDirectory, read_log
 
 pytestmark = pytest.mark.e2e
 STEPS = 3

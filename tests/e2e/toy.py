@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.options import DemoOptions
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
+from swift_deepeyes.record.record import LoggedTrajectory
 
 WARM_START_STEPS = 150
 ZOOM_SHARE = 0.6  # more than in the demo, so that even a few rollouts have crops

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +11,10 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.toy import with_values
-
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.judge.contact import PROBE
 from swift_deepeyes.record.reader import LogDirectory, read_log
-
+from tests.e2e.toy import with_values
 from tests.judge.chat_server import ChatServer, Fault
 
 PLUGINS = Path(__file__).parent / "plugins"

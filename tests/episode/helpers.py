@@ -13,11 +13,11 @@ from swift_deepeyes.episode.boxes import BoxRules, Frame
 from swift_deepeyes.episode.context import ContextMeter
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits
 from swift_deepeyes.episode.images import ConversationImages
-from swift_deepeyes.episode.view_cache import ViewCache
-from swift_deepeyes.episode.view import ViewRecipe, to_png
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
+from swift_deepeyes.episode.tool import Toolbox, ToolContext
+from swift_deepeyes.episode.view import ViewRecipe, to_png
+from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.settings import CropSource
-from swift_deepeyes.episode.tool import ToolContext, Toolbox
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX, toolbox_of_row
 
 

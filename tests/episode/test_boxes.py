@@ -17,8 +17,8 @@ from swift_deepeyes.episode.boxes import (
     fit_box,
     read_box,
 )
-from swift_deepeyes.settings import SmallBoxes
 from swift_deepeyes.episode.trajectory import CallStatus
+from swift_deepeyes.settings import SmallBoxes
 
 EXTENT = Extent(view=Size(1008, 560), source=Size(1920, 1080))
 ENLARGE = BoxRules(small_boxes=SmallBoxes.ENLARGE)

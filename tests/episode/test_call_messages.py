@@ -7,17 +7,17 @@ from io import StringIO
 from typing import Any, ClassVar, Literal
 
 import pytest
-from tests.episode.helpers import make_episode
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from swift_deepeyes.episode.calls import MAX_DEPTH, MalformedCall, ToolCall, read_call
-from swift_deepeyes.episode.tool import ToolContext, Tool, Toolbox, ToolError, ToolResult
+from swift_deepeyes.episode.tool import Tool, Toolbox, ToolContext, ToolError, ToolResult
 from swift_deepeyes.episode.trajectory import CallStatus, Trajectory
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX, toolbox_of_row
 from swift_deepeyes.tools.rotate import RotateTool
 from swift_deepeyes.tools.zoom import ZoomTool
+from tests.episode.helpers import make_episode
 
 GOOD = '{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": [10, 20, 110, 120]}}'
 FORM = '{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": [10, 20, 100, 200]}}'

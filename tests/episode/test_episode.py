@@ -5,16 +5,16 @@ import random
 from typing import Any, ClassVar
 
 import pytest
-from tests.episode.helpers import call, load, make_episode, png
 from PIL import Image
 from pydantic import BaseModel
 
 from swift_deepeyes.episode.boxes import Frame
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits, Observation
-from swift_deepeyes.episode.view import ViewRecipe, to_png
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
-from swift_deepeyes.episode.tool import ToolContext, Tool, Toolbox, ToolResult
+from swift_deepeyes.episode.tool import Tool, Toolbox, ToolContext, ToolResult
 from swift_deepeyes.episode.trajectory import CallStatus, StopReason, Trajectory
+from swift_deepeyes.episode.view import ViewRecipe, to_png
+from tests.episode.helpers import call, load, make_episode, png
 
 BOX = [10, 20, 110, 120]
 HALVES = ViewRecipe(14, fetch_options={"max_pixels": 1008 * 560})  # shows 2016x1120 at half size

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swift_deepeyes.scoring.answers import find_answers, split_thoughts
 from swift_deepeyes.episode.parsing import ToolCall, parse_turn
+from swift_deepeyes.episode.thoughts import split_thoughts
+from swift_deepeyes.scoring.answers import find_answers
 from swift_deepeyes.scoring.extraction import FormatError
 from swift_deepeyes.scoring.scheme import ScoringScheme
 from swift_deepeyes.scoring.strict import read_strictly

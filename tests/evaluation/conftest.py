@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evaluation.running import Evaluate
-from tests.evaluation.policy_server import PolicyServer
 
-from swift_deepeyes.settings import JudgeKind, Settings
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.evaluate import Sources, evaluate
@@ -16,6 +13,9 @@ from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.prompts import tool_system_prompt
 from swift_deepeyes.evaluation.report import Report
 from swift_deepeyes.evaluation.served_model import Stated
+from swift_deepeyes.settings import JudgeKind, Settings
+from tests.evaluation.policy_server import PolicyServer
+from tests.evaluation.running import Evaluate
 
 
 @pytest.fixture

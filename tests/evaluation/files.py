@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+
 from tests.evaluation.policy_server import COLORS
 
 NAMES = list(COLORS)

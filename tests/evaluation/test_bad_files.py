@@ -12,6 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from swift_deepeyes.evaluation.benchmarks import load_questions
+from swift_deepeyes.evaluation.folder import EvaluationFolder
+from swift_deepeyes.evaluation.names import BenchmarkName
+from swift_deepeyes.evaluation.question import BenchmarkError, Question
 from tests.evaluation.files import (
     encode,
     hrbench_rows,
@@ -21,16 +29,8 @@ from tests.evaluation.files import (
     training_row,
     write_parquet,
 )
-from tests.evaluation.running import Evaluate
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
 from tests.evaluation.policy_server import PolicyServer, say_a
-
-from swift_deepeyes.evaluation.benchmarks import load_questions
-from swift_deepeyes.evaluation.folder import EvaluationFolder
-from swift_deepeyes.evaluation.names import BenchmarkName
-from swift_deepeyes.evaluation.question import BenchmarkError, Question
+from tests.evaluation.running import Evaluate
 
 Rows = list[dict[str, Any]]
 Write = Callable[[Path, Rows], Path]

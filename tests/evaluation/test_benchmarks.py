@@ -7,6 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
+
+from swift_deepeyes.evaluation.benchmarks import load_questions
+from swift_deepeyes.evaluation.folder import EvaluationFolder
+from swift_deepeyes.evaluation.names import BenchmarkName
+from swift_deepeyes.evaluation.question import BenchmarkError, Question
+from swift_deepeyes.scoring.scheme import ScoringScheme
 from tests.evaluation.files import (
     encode,
     hrbench_rows,
@@ -17,12 +23,6 @@ from tests.evaluation.files import (
     training_row,
     write_parquet,
 )
-
-from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.evaluation.benchmarks import load_questions
-from swift_deepeyes.evaluation.folder import EvaluationFolder
-from swift_deepeyes.evaluation.names import BenchmarkName
-from swift_deepeyes.evaluation.question import BenchmarkError, Question
 
 
 def load(name: BenchmarkName, path: Path, images: Path | None = None) -> list[Question]:

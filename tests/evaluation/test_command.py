@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evaluation.files import make_vstar
-from tests.evaluation.policy_server import PolicyServer, look
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.evaluation.folder import EvaluationFolder
+from tests.evaluation.files import make_vstar
+from tests.evaluation.policy_server import PolicyServer, look
 
 PROGRAM = "from swift_deepeyes.cli.main import main; main()"
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evaluation.files import make_vstar, training_row, write_parquet
-from tests.evaluation.running import Evaluate
-from tests.evaluation.policy_server import CUT, PolicyServer, look, say_a, text_of
 
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.settings import CropSource, JudgeKind, Settings
 from swift_deepeyes.episode.trajectory import StopReason
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.names import BenchmarkName, Family
 from swift_deepeyes.evaluation.served_model import Stated
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.settings import CropSource, JudgeKind, Settings
+from tests.evaluation.files import make_vstar, training_row, write_parquet
+from tests.evaluation.policy_server import CUT, PolicyServer, look, say_a, text_of
+from tests.evaluation.running import Evaluate
 
 PACKAGE = "swift_deepeyes.evaluation"
 
@@ -145,7 +145,7 @@ def test_evaluation_knows_neither_host_nor_swift() -> None:
         "for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "    importlib.import_module(found.name)\n"
         "bad = [m for m in sys.modules if m in ('swift', 'vllm', 'torch')]\n"
-        "bad += [m for m in sys.modules if m.startswith('swift_deepeyes.host')]\n"
+        "bad += [m for m in sys.modules if m.startswith('swift_deepeyes.ms_swift')]\n"
         "print(bad)"
     )
     run = subprocess.run(

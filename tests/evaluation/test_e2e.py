@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.evaluation.running import Evaluate
 
 from swift_deepeyes.demo import toy_plugin as toy_plugin_folder
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
@@ -15,6 +14,7 @@ from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.served_model import Stated
+from tests.evaluation.running import Evaluate
 
 START_SECONDS = 150.0
 

@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import swift_deepeyes
 from tests.evaluation.files import make_vstar
 from tests.evaluation.policy_server import PolicyServer, look
-
-import swift_deepeyes
 
 ROOT = Path(swift_deepeyes.__file__).parents[1]
 PROGRAM = "from swift_deepeyes.cli.main import main; main()"

@@ -7,15 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.evaluation.files import hrbench_rows, make_pope, make_vstar, training_row, write_parquet
-from tests.evaluation.running import Evaluate
-from tests.evaluation.policy_server import PolicyServer, images_of, look, one_in_ten, say_a
 
-from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.evaluation.folder import FolderError
 from swift_deepeyes.evaluation.names import BenchmarkName, Family, ToolMode
-from swift_deepeyes.evaluation.served_model import Stated, UnknownModel
+from swift_deepeyes.evaluation.served_model import Stated, UnknownModelError
+from swift_deepeyes.record.record import LoggedTrajectory
+from tests.evaluation.files import hrbench_rows, make_pope, make_vstar, training_row, write_parquet
+from tests.evaluation.policy_server import PolicyServer, images_of, look, one_in_ten, say_a
+from tests.evaluation.running import Evaluate
 
 
 def read_log(folder: Path) -> list[LoggedTrajectory]:
@@ -187,13 +187,13 @@ def test_another_resize_on_the_server_is_reported(tmp_path: Path, run_evaluation
 def test_an_unknown_model_is_refused(tmp_path: Path, run_evaluation: Evaluate) -> None:
     data = make_vstar(tmp_path / "vstar", 4)
     with PolicyServer(look, name="my-model") as server:
-        with pytest.raises(UnknownModel, match="--family"):
+        with pytest.raises(UnknownModelError, match="--family"):
             run_evaluation(server, data, tmp_path / "out")
         stated = Stated(family=Family.QWEN2_5_VL, max_pixels=602_112)
         assert run_evaluation(server, data, tmp_path / "out", stated=stated).is_complete
     with (
         PolicyServer(look) as server,
-        pytest.raises(UnknownModel, match="--max-pixels"),
+        pytest.raises(UnknownModelError, match="--max-pixels"),
     ):
         run_evaluation(server, data, tmp_path / "other", stated=Stated())
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
 from swift_deepeyes.evaluation.folder import EvaluationFolder, FolderError
+from swift_deepeyes.record.record import LoggedTrajectory
 
 
 def line(id: str, answer: str = "A") -> LoggedTrajectory:

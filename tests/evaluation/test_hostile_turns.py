@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evaluation.files import make_vstar, training_row, write_parquet
-from tests.evaluation.running import Evaluate
-from tests.evaluation.policy_server import PolicyServer
 
 from swift_deepeyes.episode.trajectory import CallStatus, StopReason
 from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.names import BenchmarkName
+from tests.evaluation.files import make_vstar, training_row, write_parquet
+from tests.evaluation.policy_server import PolicyServer
+from tests.evaluation.running import Evaluate
 
 BODY = '{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": [0, 0, 200, 200], "label": %s}}'
 DEEP = "[" * 300 + "]" * 300

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.evaluation.files import make_pope, training_row, write_parquet
-from tests.evaluation.running import Evaluate
-from tests.evaluation.policy_server import PolicyServer
-
-from swift_deepeyes.settings import JudgeKind, Settings
 from swift_deepeyes.evaluation.names import BenchmarkName
+from swift_deepeyes.settings import JudgeKind, Settings
+from tests.evaluation.files import make_pope, training_row, write_parquet
+from tests.evaluation.policy_server import PolicyServer
+from tests.evaluation.running import Evaluate
 
 AWAY = "http://127.0.0.1:9/v1"  # the discard port: nothing listens there
 

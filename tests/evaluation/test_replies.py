@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evaluation.files import make_vstar
-from tests.evaluation.running import Evaluate
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluation.policy_server import PolicyServer, look, say_a
 
-from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.episode.trajectory import StopReason
-from swift_deepeyes.evaluation.failures import CallFailed, ReplyUnusable
+from swift_deepeyes.evaluation.failures import FailedCallError, UnusableReplyError
 from swift_deepeyes.evaluation.reply import Reply, parse_reply
+from swift_deepeyes.record.record import LoggedTrajectory
+from tests.evaluation.files import make_vstar
+from tests.evaluation.policy_server import PolicyServer, look, say_a
+from tests.evaluation.running import Evaluate
 
 CALL = [{"id": "1", "type": "function", "function": {"name": "image_zoom_in_tool"}}]
 ANSWER = "<think>hm</think><answer>A</answer>"
@@ -83,7 +83,7 @@ UNUSABLE = [
 
 @pytest.mark.parametrize(("content", "reason"), UNUSABLE)
 def test_what_a_server_took_away_is_no_answer(content: object, reason: str) -> None:
-    with pytest.raises(ReplyUnusable, match=reason):
+    with pytest.raises(UnusableReplyError, match=reason):
         read(content)
 
 
@@ -112,7 +112,7 @@ PASSING = [
 
 @pytest.mark.parametrize("data", PASSING)
 def test_what_another_try_may_mend(data: bytes) -> None:
-    with pytest.raises(CallFailed) as raised:
+    with pytest.raises(FailedCallError) as raised:
         parse_reply(data)
     assert len(raised.value.told("http://x/v1")) < 600
     assert not raised.value.is_final
@@ -146,7 +146,7 @@ KEYS = ["content", "tool_calls", "reasoning", "reasoning_content", "refusal", "f
 
 @given(st.dictionaries(st.sampled_from(KEYS), JSON), JSON, JSON)
 def test_no_body_raises_anything_else(message: object, finish: object, usage: object) -> None:
-    with suppress(CallFailed, ReplyUnusable):
+    with suppress(FailedCallError, UnusableReplyError):
         assert isinstance(read(body(message, finish, usage)), Reply)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from swift_deepeyes.episode.boxes import Frame, Size
-from swift_deepeyes.settings import BoxFormat
 from swift_deepeyes.evaluation.names import Family
-from swift_deepeyes.evaluation.served_model import Listing, Stated, UnknownModel, identify
+from swift_deepeyes.evaluation.served_model import Listing, Stated, UnknownModelError, identify
+from swift_deepeyes.settings import BoxFormat
 
 
 def checkpoint(folder: Path, kind: str = "qwen2_5_vl", **processor: object) -> Path:
@@ -49,11 +49,11 @@ def test_names_that_tell(name: str, family: Family) -> None:
 
 
 def test_nothing_is_assumed() -> None:
-    with pytest.raises(UnknownModel, match="State --family"):
+    with pytest.raises(UnknownModelError, match="State --family"):
         identify(Listing(id="DeepEyes-7B"), Stated(max_pixels=602112), BoxFormat.AUTO)
-    with pytest.raises(UnknownModel, match="--max-pixels"):
+    with pytest.raises(UnknownModelError, match="--max-pixels"):
         identify(Listing(id="Qwen2.5-VL-7B"), Stated(), BoxFormat.AUTO)
-    with pytest.raises(UnknownModel, match=r"no config\.json"):
+    with pytest.raises(UnknownModelError, match=r"no config\.json"):
         identify(Listing(id="x"), Stated(checkpoint=Path("/nowhere")), BoxFormat.AUTO)
 
 

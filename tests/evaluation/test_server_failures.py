@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from swift_deepeyes.evaluation.endpoint import Endpoint, ServerFailed, ServerRefused
-from swift_deepeyes.evaluation.failures import CallFailed, Cause, failure_of_transport
+from swift_deepeyes.evaluation.endpoint import Endpoint, ServerFailedError, ServerRefusedError
+from swift_deepeyes.evaluation.failures import Cause, FailedCallError, failure_of_transport
 from swift_deepeyes.evaluation.served_model import Listing
 
 
@@ -74,7 +74,7 @@ ERRORS = [
 
 @pytest.mark.parametrize(("status", "body", "fix"), ERRORS)
 def test_each_cause_has_its_own_hint(status: int, body: bytes, fix: str) -> None:
-    with answering(status, body) as server, pytest.raises(ServerFailed) as raised:
+    with answering(status, body) as server, pytest.raises(ServerFailedError) as raised:
         find(address(server))
     told = str(raised.value)
     assert fix in told
@@ -87,30 +87,33 @@ def test_each_cause_has_its_own_hint(status: int, body: bytes, fix: str) -> None
 
 @pytest.mark.parametrize("status", [404, 200])
 def test_only_a_wrong_path_asks_for_v1(status: int) -> None:
-    with answering(status, HTML) as server, pytest.raises(ServerFailed, match="end with /v1"):
+    with answering(status, HTML) as server, pytest.raises(ServerFailedError, match="end with /v1"):
         find(address(server, path=""))
 
 
 def test_a_redirect_names_where_to(tmp_path: Path) -> None:
     moved = {"Location": "https://user:secret@elsewhere.example/v1/models"}
-    with answering(301, b"", moved) as server, pytest.raises(ServerFailed) as raised:
+    with answering(301, b"", moved) as server, pytest.raises(ServerFailedError) as raised:
         find(address(server))
     assert "https://elsewhere.example/v1/models" in str(raised.value)
     assert "secret" not in str(raised.value)
 
 
 def test_nothing_listens() -> None:
-    with pytest.raises(ServerFailed, match="Nothing listens there"):
+    with pytest.raises(ServerFailedError, match="Nothing listens there"):
         find("http://127.0.0.1:9/v1")
 
 
 def test_a_name_that_nobody_knows() -> None:
-    with pytest.raises(ServerFailed, match="name is not known"):
+    with pytest.raises(ServerFailedError, match="name is not known"):
         find("http://no-such-host-for-tests.invalid/v1")
 
 
 def test_plain_http_asked_with_tls() -> None:
-    with answering(200) as server, pytest.raises(ServerFailed, match="http:// instead of https"):
+    with (
+        answering(200) as server,
+        pytest.raises(ServerFailedError, match="http:// instead of https"),
+    ):
         find(address(server, "https"))
 
 
@@ -124,7 +127,7 @@ def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        with pytest.raises(ServerFailed, match="SSL_CERT_FILE"):
+        with pytest.raises(ServerFailedError, match="SSL_CERT_FILE"):
             find(address(server, "https"), retries=5)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SSL_CERT_FILE", str(certificate))
@@ -136,11 +139,11 @@ def test_the_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("no_proxy", "")
     with answering(407, b"who are you?") as proxy:
         monkeypatch.setenv("http_proxy", f"http://me:secret@127.0.0.1:{proxy.server_address[1]}")
-        with pytest.raises(ServerFailed, match="mend http_proxy") as raised:
+        with pytest.raises(ServerFailedError, match="mend http_proxy") as raised:
             find("http://models.example.com/v1")
     assert "secret" not in str(raised.value)
     assert "127.0.0.1" in str(raised.value)
-    with pytest.raises(ServerFailed, match="mend http_proxy"):  # now nothing listens there
+    with pytest.raises(ServerFailedError, match="mend http_proxy"):  # now nothing listens there
         find("http://models.example.com/v1")
 
 
@@ -158,7 +161,7 @@ def test_a_socks_proxy_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
-    with pytest.raises(ServerFailed, match="ALL_PROXY=socks5"):
+    with pytest.raises(ServerFailedError, match="ALL_PROXY=socks5"):
         Endpoint("https://models.example.com/v1")
     with answering(200, b'{"data": [{"id": "near"}]}') as server:
         assert find(address(server)).id == "near"
@@ -168,13 +171,13 @@ def test_a_socks_proxy_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     "url", ["127.0.0.1:8000/v1", "localhost/v1", "http://", "http://host:port/v1", "ftp://x/v1", ""]
 )
 def test_what_is_no_address_is_told_at_once(url: str) -> None:
-    with pytest.raises(ServerFailed, match="--base-url"):
+    with pytest.raises(ServerFailedError, match="--base-url"):
         Endpoint(url)
 
 
 @pytest.mark.parametrize("key", ["schlüssel", "a\nb", "\ud800"])
 def test_a_key_that_no_header_carries(key: str) -> None:
-    with pytest.raises(ServerFailed, match="--api-key"):
+    with pytest.raises(ServerFailedError, match="--api-key"):
         Endpoint("http://127.0.0.1:8000/v1", api_key=key)
 
 
@@ -185,13 +188,16 @@ def test_a_key_that_is_empty_or_ends_in_a_space_is_sent(key: str) -> None:
 
 
 def test_the_address_is_shown_without_its_password() -> None:
-    with pytest.raises(ServerFailed) as raised:
+    with pytest.raises(ServerFailedError) as raised:
         find("http://me:secret@127.0.0.1:9/v1")
     assert "secret" not in str(raised.value)
 
 
 def test_a_reply_without_end_is_given_up() -> None:
-    with answering(200, b"x" * (65 * 2**20)) as server, pytest.raises(ServerFailed, match="64 MB"):
+    with (
+        answering(200, b"x" * (65 * 2**20)) as server,
+        pytest.raises(ServerFailedError, match="64 MB"),
+    ):
         find(address(server))
 
 
@@ -207,7 +213,7 @@ def test_a_server_that_is_silent_is_timed_out() -> None:
         async with server, Endpoint(url, retries=0, timeout_seconds=0.3) as endpoint:
             await endpoint.find_model(None)
 
-    with pytest.raises(ServerFailed, match="--timeout"):
+    with pytest.raises(ServerFailedError, match="--timeout"):
         asyncio.run(go())
 
 
@@ -231,6 +237,6 @@ def test_the_reason_of_a_failed_connection_is_found_at_any_depth() -> None:
     ],
 )
 def test_limits_are_read_from_a_refusal(text: str, context: int | None, images: int | None) -> None:
-    refusal = CallFailed(Cause.REFUSED, text, status=400).refusal("http://x/v1")
-    assert isinstance(refusal, ServerRefused)
+    refusal = FailedCallError(Cause.REFUSED, text, status=400).refusal("http://x/v1")
+    assert isinstance(refusal, ServerRefusedError)
     assert (refusal.max_context, refusal.max_images) == (context, images)

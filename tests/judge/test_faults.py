@@ -7,12 +7,12 @@ import time
 from collections import Counter
 
 import pytest
-from tests.judge.chat_server import FAULTS, ChatServer, Fault, random_faults
-from tests.judge.judging import judge_all, make, samples, truth
 
-from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
 from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.judge.openai_judge import OpenAIJudge
+from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
+from tests.judge.chat_server import FAULTS, ChatServer, Fault, random_faults
+from tests.judge.judging import judge_all, make, samples, truth
 
 
 def expected(count: int) -> list[Outcome]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from swift_deepeyes.judge.guidance import Guidance, guided_fields
+from swift_deepeyes.scoring.verdict import Decider, QuestionKind
 from tests.judge.chat_server import ChatServer, Fault
 from tests.judge.judging import ask, judge_all, make, samples, truth
-
-from swift_deepeyes.scoring.verdict import Decider, QuestionKind
-from swift_deepeyes.judge.guidance import Guidance, guided_fields
 
 
 def guided(request: dict[str, Any]) -> str | None:

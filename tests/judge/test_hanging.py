@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from swift_deepeyes.judge.patience import Patience
+from swift_deepeyes.scoring.verdict import Decider, Outcome
 from tests.judge.chat_server import ChatServer, Fault
 from tests.judge.judging import judge_all, make, samples, truth
-
-from swift_deepeyes.scoring.verdict import Decider, Outcome
-from swift_deepeyes.judge.patience import Patience
 
 ONE_CALL = 0.05
 

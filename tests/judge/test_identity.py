@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.judge.chat_server import ChatServer, Script
-from tests.judge.judging import judge_all, make, samples
 
 from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.judge.check import ServerKind, identify_server
+from tests.judge.chat_server import ChatServer, Script
+from tests.judge.judging import judge_all, make, samples
 
 # As ms-swift 4.6.0's `SwiftRolloutDeploy._register_rl_rollout_app` registers them.
 ROLLOUT_ROUTES = (

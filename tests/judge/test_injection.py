@@ -6,16 +6,16 @@ import re
 from typing import Any
 
 import pytest
-from tests.judge.chat_server import ChatServer
-from tests.judge.injections import INJECTIONS
-from tests.judge.judging import ask, judge_all, make
 
-from swift_deepeyes.settings import ScoringMode
-from swift_deepeyes.scoring.verdict import Outcome, QuestionKind
 from swift_deepeyes.judge.policy import OFFICIAL, STRICT
 from swift_deepeyes.judge.prompt import build_prompt
 from swift_deepeyes.judge.reply import read_reply
 from swift_deepeyes.judge.rules import decide
+from swift_deepeyes.scoring.verdict import Outcome, QuestionKind
+from swift_deepeyes.settings import ScoringMode
+from tests.judge.chat_server import ChatServer
+from tests.judge.injections import INJECTIONS
+from tests.judge.judging import ask, judge_all, make
 
 FENCED = re.compile(r"<(ANSWER-[0-9a-f]{12})>\n(.*)\n</\1>", re.DOTALL)
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.judge.judging import ask
 
-from swift_deepeyes.scoring.verdict import Outcome, QuestionKind
 from swift_deepeyes.judge.rules import decide, math_process, maths
 from swift_deepeyes.judge.rules.math_process import WORKER, MathProcess
+from swift_deepeyes.scoring.verdict import Outcome, QuestionKind
+from tests.judge.judging import ask
 
 SLOW = "9^{9^{9^{9}}}"
 

@@ -12,14 +12,14 @@ from functools import cache
 from itertools import product
 
 import pytest
-from tests.judge.judging import ask
 from math_verify import parse, verify
 
+from swift_deepeyes.judge.policy import OFFICIAL
 from swift_deepeyes.scoring.row import COMPLETION, read_row
 from swift_deepeyes.scoring.score import score_batch
-from swift_deepeyes.settings import ScoringMode
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind, Verdict
-from swift_deepeyes.judge.policy import OFFICIAL
+from swift_deepeyes.settings import ScoringMode
+from tests.judge.judging import ask
 
 REFERENCES = (
     "B", "5", "120", "x+1", "(1,2)", r"\pi", r"$\pi$", r"2\sqrt{3}", r"$2\sqrt{3}$", "3:4", "1/2",

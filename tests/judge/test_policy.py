@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.judge.chat_server import ChatServer, Fault
-from tests.judge.judging import ask, judge_all, make, samples, truth
 
-from swift_deepeyes.settings import JudgeKind, ScoringMode, Settings
-from swift_deepeyes.scoring.verdict import Decider, Outcome, QuestionKind, Verdict
 from swift_deepeyes.judge import make_judge
 from swift_deepeyes.judge.cache import VerdictCache
 from swift_deepeyes.judge.rules import maths
+from swift_deepeyes.scoring.verdict import Decider, Outcome, QuestionKind, Verdict
+from swift_deepeyes.settings import JudgeKind, ScoringMode, Settings
+from tests.judge.chat_server import ChatServer, Fault
+from tests.judge.judging import ask, judge_all, make, samples, truth
 
 MATH = QuestionKind.MATH
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from tests.judge.judging import ask
-
-from swift_deepeyes.scoring.verdict import Decider, Outcome, QuestionKind, Verdict
 from swift_deepeyes.judge.cache import VerdictCache
 from swift_deepeyes.judge.prompt import build_prompt
+from swift_deepeyes.scoring.verdict import Decider, Outcome, QuestionKind, Verdict
+from tests.judge.judging import ask
 
 # Of the prompts that were sent before there were alternatives.
 DIGESTS = {QuestionKind.OPEN: "4e8a0078511c3e6c", QuestionKind.MATH: "30ec628937f9c0ef"}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.judge.judging import ask
 
-from swift_deepeyes.scoring.verdict import Outcome, QuestionKind
 from swift_deepeyes.judge.reply import read_official_reply, read_reply
+from swift_deepeyes.scoring.verdict import Outcome, QuestionKind
+from tests.judge.judging import ask
 
 R, W, U = Outcome.RIGHT, Outcome.WRONG, Outcome.UNREADABLE
 QUESTION = ask("some answer")

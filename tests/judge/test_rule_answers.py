@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.judge.judging import ask
 
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rule_judge import RuleJudge
 from swift_deepeyes.judge.rules import decide
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
+from tests.judge.judging import ask
 
 OPEN, MATH = QuestionKind.OPEN, QuestionKind.MATH
 RIGHT, WRONG, UNDECIDED = Outcome.RIGHT, Outcome.WRONG, Outcome.UNREADABLE

@@ -10,9 +10,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.judge.judging import ask
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.check import KNOWN_CASES, check_known_cases, load_cases, run_cases
 from swift_deepeyes.judge.policy import STRICT
 from swift_deepeyes.judge.rule_judge import RuleJudge
@@ -21,6 +19,8 @@ from swift_deepeyes.judge.rules.letters import chosen_letter, read_options
 from swift_deepeyes.judge.rules.math_process import CLOCK_FACTOR, GRACE_SECONDS, MathProcess
 from swift_deepeyes.judge.rules.numbers import Quantity, read_quantity
 from swift_deepeyes.judge.rules.text import boxed_parts, normalise
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
+from tests.judge.judging import ask
 
 MATH = QuestionKind.MATH
 

@@ -7,12 +7,12 @@ import threading
 import time
 
 import pytest
-from tests.judge.chat_server import ChatServer
-from tests.judge.judging import judge_all, make, samples, truth
 
-from swift_deepeyes.scoring.verdict import Decider, Verdict
 from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.judge.server import Server
+from swift_deepeyes.scoring.verdict import Decider, Verdict
+from tests.judge.chat_server import ChatServer
+from tests.judge.judging import judge_all, make, samples, truth
 
 NOTHING = ("/",)  # the routes of a gateway whose judge is not there
 ROUTES = ("/v1/models", "/v1/chat/completions")

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.judge.judging import ask
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.shortcuts import settle
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
+from tests.judge.judging import ask
 
 OPEN, MATH = QuestionKind.OPEN, QuestionKind.MATH
 RIGHT, WRONG = Outcome.RIGHT, Outcome.WRONG

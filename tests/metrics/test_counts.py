@@ -8,13 +8,6 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.record.crops import crop_areas
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, judge_tally, tally_of
-from swift_deepeyes.scoring.extraction import FormatError
-from swift_deepeyes.metrics.share import Share
-from swift_deepeyes.metrics.sums import MetricSums, merged
-from swift_deepeyes.metrics.text_health import is_empty, is_repetitive
 from swift_deepeyes.episode.trajectory import (
     CallRecord,
     CallStatus,
@@ -22,15 +15,22 @@ from swift_deepeyes.episode.trajectory import (
     Trajectory,
     TurnRecord,
 )
-from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
 from swift_deepeyes.evaluation.figures import _tool_use
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.question import Question
 from swift_deepeyes.evaluation.trial import Trial
+from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, judge_tally, tally_of
+from swift_deepeyes.metrics.share import Share
+from swift_deepeyes.metrics.sums import MetricSums, merged
+from swift_deepeyes.metrics.text_health import is_empty, is_repetitive
+from swift_deepeyes.record.crops import crop_areas
+from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.scoring.extraction import FormatError
+from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
 from swift_deepeyes.viewer.curves import counted_metrics
 from swift_deepeyes.viewer.document import Document
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def call(status: CallStatus = CallStatus.OK, **changes: Any) -> CallRecord:
@@ -190,7 +190,7 @@ def test_nothing_is_not_zero() -> None:
 
 
 def test_repetition_is_told_from_language() -> None:
-    for path in ROOT.glob("swift_deepeyes/core/*.py"):
+    for path in ROOT.glob("swift_deepeyes/*/*.py"):
         assert not is_repetitive(path.read_text()), path.name
     prose = "The ball lies left of the red car, and the sign above it reads 'open until nine'. "
     assert not is_repetitive(prose * 3)

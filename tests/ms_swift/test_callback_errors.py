@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.settings import settings
-from swift_deepeyes.host import metrics, rewards
-from swift_deepeyes.ms_swift.recorder import recorder
+from swift_deepeyes.ms_swift import callback, rewards
 from swift_deepeyes.ms_swift.callback import DeepEyesMetrics
+from swift_deepeyes.ms_swift.recorder import recorder
 from swift_deepeyes.ms_swift.rewards import DeepEyesReward
+from swift_deepeyes.settings import settings
 
 CACHES = (settings, recorder, rewards._judge)
 
@@ -24,7 +24,7 @@ CACHES = (settings, recorder, rewards._judge)
 @pytest.fixture(autouse=True)
 def own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
-    monkeypatch.setattr(metrics, "gather_object", list)
+    monkeypatch.setattr(callback, "gather_object", list)
     for cache in CACHES:
         cache.cache_clear()
     yield

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.ms_swift import compat as ms_swift  # CHECK
-from swift_deepeyes.ms_swift.compat import Scheduler, UnsupportedMsSwift, add_callback, equip
+from swift_deepeyes.ms_swift import compat
+from swift_deepeyes.ms_swift.compat import Scheduler, UnsupportedMsSwiftError, add_callback, equip
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
 
 
@@ -35,7 +35,7 @@ def test_a_server_has_its_engines_template(name: str) -> None:
 
 @pytest.mark.parametrize("engine", [None, SimpleNamespace(tokenizer=None, engine=None)])
 def test_no_template_at_all_is_an_error_that_names_the_fix(engine: object) -> None:
-    with pytest.raises(UnsupportedMsSwift, match=r'pip install "ms-swift>=4\.5\.3"'):
+    with pytest.raises(UnsupportedMsSwiftError, match=r'pip install "ms-swift>=4\.5\.3"'):
         _ = Scheduler(infer_engine=engine, max_turns=3).template
 
 
@@ -67,12 +67,12 @@ def test_a_grpo_trainer_gets_a_callback_unless_it_has_it(
 ) -> None:
     base = type("SwiftMixin", (trainer_type,), {})
     grpo = type("GRPOTrainer", (base,), {"_prepare_rewards": None})
-    monkeypatch.setattr(ms_swift, "SwiftMixin", base)
-    monkeypatch.setattr(ms_swift, "callbacks_map", {})
-    monkeypatch.setattr(ms_swift, "_added", set())
+    monkeypatch.setattr(compat, "SwiftMixin", base)
+    monkeypatch.setattr(compat, "callbacks_map", {})
+    monkeypatch.setattr(compat, "_added", set())
     for _ in range(2):  # the plugin may be loaded more than once
         add_callback("name", Callback)
-    assert ms_swift.callbacks_map == {"name": Callback}
+    assert compat.callbacks_map == {"name": Callback}
     trainer = grpo()
     (callback,) = trainer.callbacks
     assert (callback.args, callback.trainer) == ("arguments", trainer)

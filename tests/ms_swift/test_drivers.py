@@ -6,14 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.ms_swift.drivers import Policy, StubEngine, colocate_trainer, run_colocate, run_server
 from PIL import Image
 from swift.infer_engine.protocol import RequestConfig, RolloutInferRequest, RolloutOutput
 
-from swift_deepeyes.episode.view import to_png
 from swift_deepeyes.demo.families import family_template
-from swift_deepeyes.ms_swift import drivers as hookless  # CHECK
+from swift_deepeyes.episode.view import to_png
+from swift_deepeyes.ms_swift import drivers
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
+from tests.ms_swift.drivers import Policy, StubEngine, colocate_trainer, run_colocate, run_server
 
 CALL = '<tool_call>{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": %s}}</tool_call>'
 
@@ -44,7 +44,7 @@ def by_run(policy: Policy, template: Any, requests: list[Any]) -> tuple[list[Any
     scheduler = DeepEyesScheduler(infer_engine=StubEngine(policy, template), max_turns=6)
 
     async def run_all() -> list[Any]:
-        runs = [hookless.run(RolloutOutput, scheduler, r, RequestConfig()) for r in requests]
+        runs = [drivers.run(RolloutOutput, scheduler, r, RequestConfig()) for r in requests]
         return await asyncio.gather(*runs)
 
     return asyncio.run(run_all()), scheduler
@@ -53,7 +53,7 @@ def by_run(policy: Policy, template: Any, requests: list[Any]) -> tuple[list[Any
 def by_run_batch(policy: Policy, template: Any, requests: list[Any]) -> tuple[list[Any], Any]:
     trainer = colocate_trainer(policy, template)
     first, config = trainer._rollout(requests, None), RequestConfig()
-    outputs = hookless.run_batch(RolloutOutput, trainer, requests, first, config)
+    outputs = drivers.run_batch(RolloutOutput, trainer, requests, first, config)
     return outputs, trainer.multi_turn_scheduler
 
 

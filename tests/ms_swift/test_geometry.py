@@ -10,14 +10,14 @@ import pytest
 from PIL import Image, ImageDraw
 from swift.template.vision_utils import load_image
 
+from swift_deepeyes.demo.families import FAMILIES, family_template
 from swift_deepeyes.episode.boxes import Box, BoxRules, Extent, Frame
 from swift_deepeyes.episode.images import ConversationImages, NewImage
-from swift_deepeyes.episode.view_cache import ViewCache
-from swift_deepeyes.episode.view import CropLimits, to_png
-from swift_deepeyes.settings import BoxFormat, CropSource
 from swift_deepeyes.episode.tool import ToolContext
-from swift_deepeyes.demo.families import FAMILIES, family_template
+from swift_deepeyes.episode.view import CropLimits, to_png
+from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
+from swift_deepeyes.settings import BoxFormat, CropSource
 from swift_deepeyes.tools.zoom import ZoomTool
 
 OBJECT, NEIGHBOURS = (220, 40, 40), ((40, 60, 220), (30, 200, 60), (240, 220, 60), (200, 60, 220))

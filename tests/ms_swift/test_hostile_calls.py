@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from tests.ms_swift.drivers import run_colocate, run_server
 from PIL import Image
 from swift.infer_engine.protocol import RolloutInferRequest
 
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.episode.view import to_png
-from swift_deepeyes.episode.trajectory import CallStatus, Trajectory
 from swift_deepeyes.demo.families import family_template
+from swift_deepeyes.episode.trajectory import CallStatus, Trajectory
+from swift_deepeyes.episode.view import to_png
 from swift_deepeyes.ms_swift import scheduler_check
+from swift_deepeyes.record.record import LoggedTrajectory
+from tests.ms_swift.drivers import run_colocate, run_server
 
 BODY = '{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": [28, 28, 140, 112], "label": %s}}'
 LABELS = {

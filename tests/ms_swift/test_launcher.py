@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.ms_swift.launcher import tell_launcher
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError
-from swift_deepeyes.judge import JudgeError
 
 VARIABLE = "TORCHELASTIC_ERROR_FILE"  # set by torchrun for each of its workers
 ERROR = JudgeError("DEEPEYES_JUDGE_BASE_URL: nobody is there")

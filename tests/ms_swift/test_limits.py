@@ -9,18 +9,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.ms_swift.drivers import StubEngine, run_colocate
 from PIL import Image
 from swift.infer_engine.protocol import RolloutInferRequest, RolloutOutput
 
-from swift_deepeyes.episode.view import to_png
-from swift_deepeyes.settings import Settings
-from swift_deepeyes.episode.trajectory import StopReason, Trajectory
 from swift_deepeyes.demo.families import family_template
+from swift_deepeyes.episode.trajectory import StopReason, Trajectory
+from swift_deepeyes.episode.view import to_png
 from swift_deepeyes.ms_swift import limits
-from swift_deepeyes.ms_swift.limits import PromptTooLarge, context_limit, image_limit
+from swift_deepeyes.ms_swift.limits import PromptTooLargeError, context_limit, image_limit
 from swift_deepeyes.ms_swift.register import register_all
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
+from swift_deepeyes.settings import Settings
+from tests.ms_swift.drivers import StubEngine, run_colocate
 
 CALL = '<tool_call>{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": [0, 0, 500, 500]}}'
 CALL += "</tool_call>"
@@ -147,10 +147,10 @@ def test_vllms_image_limit_ends_the_episode(limit: Any, crops: int, template: An
 
 
 def test_a_row_over_the_image_limit_is_one_error_that_names_the_fix(template: Any) -> None:
-    with pytest.raises(PromptTooLarge, match=r"2 images.*takes 1.*--vllm_limit_mm_per_prompt"):
+    with pytest.raises(PromptTooLargeError, match=r"2 images.*takes 1.*--vllm_limit_mm_per_prompt"):
         on_server(template, request(2), limit_mm_per_prompt={"image": 1})
     limits.remember_arguments(SimpleNamespace(vllm_limit_mm_per_prompt='{"image": 1}'))
-    with pytest.raises(PromptTooLarge, match="--truncation_strategy delete"):
+    with pytest.raises(PromptTooLargeError, match="--truncation_strategy delete"):
         run_colocate(always_zoom, template, [request(2)])
 
 
@@ -166,11 +166,11 @@ def test_the_trainer_replaces_prompts_that_no_engine_takes(template: Any) -> Non
     template.truncation_strategy, tokens = "raise", encodes(template, 2)  # `delete`, to a template
     limits.remember_arguments(SimpleNamespace(vllm_limit_mm_per_prompt='{"image": 1}'))
     assert encodes(template, 1)
-    with pytest.raises(PromptTooLarge):
+    with pytest.raises(PromptTooLargeError):
         encodes(template, 2)
     limits.remember_arguments(SimpleNamespace(vllm_max_model_len=tokens + 10))
     assert encodes(template, 1)
-    with pytest.raises(PromptTooLarge, match="--vllm_max_model_len"):
+    with pytest.raises(PromptTooLargeError, match="--vllm_max_model_len"):
         encodes(template, 2)
     template.max_length = None  # its own batches, which are conversations as long as they got
     assert encodes(template, 2) == tokens

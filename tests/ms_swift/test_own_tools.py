@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ms_swift.drivers import run_colocate, run_server
 from PIL import Image
 from swift.infer_engine.protocol import RolloutInferRequest
 from swift.template.vision_utils import load_image
 from swift.utils.utils import import_external_file
 
-from swift_deepeyes.episode.view import to_png
-from swift_deepeyes.episode.trajectory import CallStatus, Trajectory
 from swift_deepeyes.demo.families import family_template
+from swift_deepeyes.episode.trajectory import CallStatus, Trajectory
+from swift_deepeyes.episode.view import to_png
 from swift_deepeyes.tools import tool_schemas
+from tests.ms_swift.drivers import run_colocate, run_server
 
 README = Path(__file__).parents[2] / "README.md"
 TURN = '<think>look</think><tool_call>{"name": "%s", "arguments": %s}</tool_call>'

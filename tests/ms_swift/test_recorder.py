@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from swift_deepeyes.settings import settings
-from swift_deepeyes.host import metrics, rewards
-from swift_deepeyes.ms_swift.recorder import Recorder, recorder
+from swift_deepeyes.ms_swift import callback, rewards
 from swift_deepeyes.ms_swift.callback import DeepEyesMetrics, install_metrics
 from swift_deepeyes.ms_swift.compat import SwiftMixin, callbacks_map
+from swift_deepeyes.ms_swift.recorder import Recorder, recorder
 from swift_deepeyes.ms_swift.rewards import DeepEyesReward
 from swift_deepeyes.record.reader import read_log
+from swift_deepeyes.settings import settings
 
 CACHES = (settings, recorder, rewards._judge)
 
@@ -226,7 +226,7 @@ def test_every_rank_gathers_at_every_step_whatever_it_has(
 ) -> None:
     """A rank that skips a gathering leaves the others waiting for ever."""
     gathered = []
-    monkeypatch.setattr(metrics, "gather_object", lambda what: gathered.append(what) or what)
+    monkeypatch.setattr(callback, "gather_object", lambda what: gathered.append(what) or what)
     monkeypatch.setattr("swift_deepeyes.ms_swift.recorder.record_of", None)
     trainer = Trainer()
     trainer.score([])

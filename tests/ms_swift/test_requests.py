@@ -7,17 +7,17 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from tests.ms_swift.drivers import run_colocate, run_server
 from PIL import Image
 from swift.infer_engine.protocol import RolloutInferRequest
 from swift.rlhf_trainers.utils import replace_assistant_response_with_ids
 
-from swift_deepeyes.episode.boxes import Size
-from swift_deepeyes.episode.view import ViewRecipe, to_png
-from swift_deepeyes.episode.trajectory import StopReason, Trajectory
 from swift_deepeyes.demo.families import FAMILIES, family_template
-from swift_deepeyes.ms_swift.template import view_recipe
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.trajectory import StopReason, Trajectory
+from swift_deepeyes.episode.view import ViewRecipe, to_png
 from swift_deepeyes.ms_swift.register import register_all
+from swift_deepeyes.ms_swift.template import view_recipe
+from tests.ms_swift.drivers import run_colocate, run_server
 
 CALL = '<tool_call>{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": [28, 28, 140, 112]}}'
 CALL += "</tool_call>"

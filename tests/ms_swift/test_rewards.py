@@ -13,12 +13,10 @@ from typing import Any
 import pytest
 import torch
 from pytest_httpserver import HTTPServer
-from tests.ms_swift.reward_batch import Row, rewards_by_ms_swift
 from werkzeug import Request, Response
 
-from swift_deepeyes.settings import SettingsError, settings
 from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
-from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
+from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.ms_swift import rewards
 from swift_deepeyes.ms_swift.rewards import (
     DeepEyesAccuracy,
@@ -27,7 +25,9 @@ from swift_deepeyes.ms_swift.rewards import (
     DeepEyesTool,
     score_columns,
 )
-from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
+from swift_deepeyes.settings import SettingsError, settings
+from tests.ms_swift.reward_batch import Row, rewards_by_ms_swift
 
 CLASSES = (DeepEyesReward, DeepEyesAccuracy, DeepEyesFormat, DeepEyesTool)
 USER = {"role": "user", "content": "<image>\nWhich colour is the ball?"}

@@ -14,8 +14,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from swift_deepeyes.scoring.row import COLUMNS
-from swift_deepeyes.settings import settings
 from swift_deepeyes.ms_swift import rewards
 from swift_deepeyes.ms_swift.rewards import (
     DeepEyesAccuracy,
@@ -23,6 +21,8 @@ from swift_deepeyes.ms_swift.rewards import (
     DeepEyesReward,
     DeepEyesTool,
 )
+from swift_deepeyes.scoring.row import COLUMNS
+from swift_deepeyes.settings import settings
 
 WORDS = st.sampled_from(
     [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from tests.dataset import lookalike
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from swift_deepeyes.dataset.image_check import MIN_SIDE, BadImageError, as_entry, checked_image
+from tests.dataset import lookalike
 
 PNG = lookalike.png(90, 40)
 JPEG = lookalike.jpeg(90, 40)

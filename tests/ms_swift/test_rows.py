@@ -11,11 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import datasets
-from tests.dataset import lookalike
 import pytest
-from tests.dataset.loading import load
-from tests.dataset.loading import log as log_fixture
-from tests.dataset.loading import own_registry as registry_fixture
 from PIL import Image
 from swift.dataset import register as swift_register
 from swift.dataset import register_dataset_info
@@ -23,9 +19,13 @@ from swift.dataset.preprocessor import AutoPreprocessor
 
 from swift_deepeyes.demo.processes import swift_environment
 from swift_deepeyes.ms_swift.rows import DeepEyesRows, install_row_preprocessor, register_rows
+from tests.dataset import lookalike
+from tests.dataset.loading import load
+from tests.dataset.loading import log as log_fixture
+from tests.dataset.loading import own_registry as registry_fixture
 
 log, own_registry = log_fixture, registry_fixture
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NAMES = list(lookalike.FILES)
 
 

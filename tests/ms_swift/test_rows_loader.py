@@ -11,18 +11,18 @@ import warnings
 import zlib
 from pathlib import Path
 
-from tests.dataset import lookalike
 import pytest
-from tests.dataset.loading import indices, load_rows
-from tests.dataset.loading import log as log_fixture
-from tests.dataset.loading import own_registry as registry_fixture
 from PIL import Image
 from swift.template.vision_utils import load_image
 
 from swift_deepeyes.dataset.image_check import BadImageError, as_entry, checked_image
 from swift_deepeyes.episode.view import ViewRecipe
-from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.images import SizeLimits, treat
+from swift_deepeyes.preparation.issue import RowIssue
+from tests.dataset import lookalike
+from tests.dataset.loading import indices, load_rows
+from tests.dataset.loading import log as log_fixture
+from tests.dataset.loading import own_registry as registry_fixture
 
 log, own_registry = log_fixture, registry_fixture
 PNG, JPEG = lookalike.png(300, 200), lookalike.jpeg(300, 200)

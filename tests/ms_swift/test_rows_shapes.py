@@ -9,20 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.dataset import lookalike
 import pandas as pd
 import pytest
-from tests.dataset.loading import indices, load, load_rows
-from tests.dataset.loading import log as log_fixture
-from tests.dataset.loading import own_registry as registry_fixture
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from swift_deepeyes.dataset import fetch as image_fetch  # CHECK
+from swift_deepeyes.dataset import fetch
 from swift_deepeyes.dataset.image_check import BadImageError
-from swift_deepeyes.scoring.row import read_row
-from swift_deepeyes.ms_swift import rows as data  # CHECK
+from swift_deepeyes.ms_swift import rows as row_checks
 from swift_deepeyes.ms_swift.rows import NoRowsLeftError, register_rows
+from swift_deepeyes.scoring.row import read_row
+from tests.dataset import lookalike
+from tests.dataset.loading import indices, load, load_rows
+from tests.dataset.loading import log as log_fixture
+from tests.dataset.loading import own_registry as registry_fixture
 
 log, own_registry = log_fixture, registry_fixture
 Log = Callable[[], str]
@@ -31,7 +31,7 @@ PNG = lookalike.png()
 
 @pytest.fixture(autouse=True)
 def no_dead_hosts() -> None:
-    image_fetch._failures.clear()
+    fetch._failures.clear()
 
 
 def parts(path: object, words: str = "Red?") -> list[dict[str, Any]]:
@@ -190,14 +190,14 @@ def test_a_host_that_is_not_there_is_not_asked_for_ever(
     log: Log,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(data, "THREADS", 1)
+    monkeypatch.setattr(row_checks, "THREADS", 1)
     rows = [lookalike.row("vstar", "good")]
     rows[0]["images"] = [base64.b64encode(PNG).decode()]
     rows += [
         lookalike.row("vstar", f"{i}") | {"images": [f"http://127.0.0.1:9/{i}"]} for i in range(12)
     ]
     assert indices(load_rows(tmp_path, rows)) == ["good"]
-    assert log().count("is not asked again") == 12 - image_fetch.DEAD_AFTER
+    assert log().count("is not asked again") == 12 - fetch.DEAD_AFTER
 
 
 def test_a_server_that_never_ends(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,10 +210,10 @@ def test_a_server_that_never_ends(httpserver: HTTPServer, monkeypatch: pytest.Mo
         return Response(lines())
 
     httpserver.expect_request("/drip").respond_with_handler(drip)
-    monkeypatch.setattr(image_fetch, "SECONDS", 0.5)
+    monkeypatch.setattr(fetch, "SECONDS", 0.5)
     start = time.monotonic()
     with pytest.raises(BadImageError, match="not complete"):
-        image_fetch.fetch_image(httpserver.url_for("/drip"))
+        fetch.fetch_image(httpserver.url_for("/drip"))
     assert time.monotonic() - start < 2
 
 
@@ -274,8 +274,8 @@ def test_many_dropped_rows_are_named_and_then_counted(
     rows = [lookalike.row("vstar", i, image=b"junk" if i else None) for i in range(1500)]
     assert indices(load_rows(tmp_path, rows)) == ["0"]
     lines = log().splitlines()
-    assert sum("Row dropped" in line for line in lines) == data.NAMED_ROWS
+    assert sum("Row dropped" in line for line in lines) == row_checks.NAMED_ROWS
     assert sum("further ones are only counted" in line for line in lines) == 1
     assert "Of 1000 rows: 999 dropped (999 unreadable image)" in log()
     assert "Of 500 rows: 500 dropped (500 unreadable image)" in log()
-    assert len(lines) == data.NAMED_ROWS + 3
+    assert len(lines) == row_checks.NAMED_ROWS + 3

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.ms_swift.drivers import StubEngine, respond, run_colocate, run_server
 from PIL import Image
 from swift.infer_engine.protocol import RolloutInferRequest
 from swift.rlhf_trainers.utils import replace_assistant_response_with_ids
 from swift.template.vision_utils import load_image
 
-from swift_deepeyes.episode.view import to_png
+from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
 from swift_deepeyes.episode.trajectory import StopReason, Trajectory
-from swift_deepeyes.demo.families import family_template
+from swift_deepeyes.episode.view import to_png
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
+from tests.ms_swift.drivers import StubEngine, respond, run_colocate, run_server
 
 CALL = (
     "<think>look</think><tool_call>"

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.ms_swift.reward_batch import rewards_by_ms_swift
 
-from swift_deepeyes.settings import settings
 from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
-from swift_deepeyes.host import rewards, scheduler_check
+from swift_deepeyes.ms_swift import rewards, scheduler_check
 from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError
+from swift_deepeyes.settings import settings
+from tests.ms_swift.reward_batch import rewards_by_ms_swift
 
 TOOL_PROMPT = {"role": "system", "content": "You may call image_zoom_in_tool."}
 USER = {"role": "user", "content": "<image>\nWhich colour?"}

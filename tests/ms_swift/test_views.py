@@ -12,11 +12,11 @@ from PIL import Image
 from swift.template.template_inputs import StdTemplateInputs
 from swift.template.vision_utils import load_image, rescale_image
 
-from swift_deepeyes.episode.boxes import Frame, Size
-from swift_deepeyes.episode.view import UnreadableImage, ViewRecipe, decode, to_png
-from swift_deepeyes.settings import BoxFormat
 from swift_deepeyes.demo.families import FAMILIES, PATCH, family_template
+from swift_deepeyes.episode.boxes import Frame, Size
+from swift_deepeyes.episode.view import UnreadableImageError, ViewRecipe, decode, to_png
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
+from swift_deepeyes.settings import BoxFormat
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def test_exif_rotation_is_ignored_as_ms_swift_ignores_it(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("bad", ["", "####", "/no/such/file.png", "aGVsbG8=", "data:image/png;x"])
 def test_unreadable_images_have_one_error(bad: str) -> None:
-    with pytest.raises(UnreadableImage):
+    with pytest.raises(UnreadableImageError):
         decode(bad, load_image)
 
 

@@ -1,8 +1,8 @@
 """For tests with an ms-swift before 4.0: tests, toy and CPU support know only the newer names.
 
-The package itself (`ms_swift/compat.py`) does not need this and does not see it: the modules by which
-it tells the versions apart (`swift.rewards`, `swift.rollout`) stay missing. Alone in its folder's
-`site`, a `sitecustomize.py` brings the same into the `swift` commands that tests start.
+The package itself (`ms_swift/compat.py`) needs none of this and does not see it: the modules by
+which it tells the versions apart (`swift.rewards`, `swift.rollout`) stay missing. Alone in the
+folder `site`, a `sitecustomize.py` brings the same into the `swift` commands that tests start.
 """
 
 from __future__ import annotations

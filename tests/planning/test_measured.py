@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
 from swift_deepeyes.episode.trajectory import Trajectory
-from swift_deepeyes.planning.measured import NothingMeasured, compare, read_measured
+from swift_deepeyes.planning.measured import NothingMeasuredError, compare, read_measured
 from swift_deepeyes.planning.setup import Lengths, Setup
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
 
 SETUP = Setup(prompts=2, generations=2, lengths=Lengths(max_pixels=28 * 28 * 100))
 
@@ -75,7 +75,7 @@ def test_what_is_not_logged_is_said(tmp_path: Path) -> None:
     measured = read_measured(log, SETUP)
     assert measured.turns is None and measured.image_tokens is None
     assert measured.lengths(SETUP.lengths) == SETUP.lengths
-    with pytest.raises(NothingMeasured, match="no training step in"):
+    with pytest.raises(NothingMeasuredError, match="no training step in"):
         read_measured(tmp_path, SETUP)
 
 

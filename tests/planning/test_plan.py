@@ -11,10 +11,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.episode.boxes import Size
-from swift_deepeyes.episode.view import ViewRecipe
+from swift_deepeyes.cli.plan_tables import render
 from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.demo.toy import wording
+from swift_deepeyes.episode.boxes import Size
+from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.planning import costs
 from swift_deepeyes.planning.costs import judge_load, step_seconds
 from swift_deepeyes.planning.models import MODELS
@@ -31,7 +32,6 @@ from swift_deepeyes.planning.setup import (
     image_tokens,
     mean_trajectory,
 )
-from swift_deepeyes.cli.plan_tables import render
 
 PAPER = Setup()
 

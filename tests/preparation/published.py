@@ -16,10 +16,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tests.dataset import lookalike
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
+
+from tests.dataset import lookalike
 
 ROWS = {"vstar": 22_362, "chart": 13_659, "thinklite_eureka": 11_031}
 FILES = {

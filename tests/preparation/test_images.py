@@ -5,22 +5,22 @@ from __future__ import annotations
 import random
 from io import BytesIO
 
-from tests.dataset import lookalike
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pytest_httpserver import HTTPServer
 
-from swift_deepeyes.preparation.issue import RowIssue
 from swift_deepeyes.preparation.images import (
     ImageJob,
-    SizeLimits,
     PreparedImage,
+    SizeLimits,
     do_jobs,
     fitted_size,
     treat,
 )
+from swift_deepeyes.preparation.issue import RowIssue
+from tests.dataset import lookalike
 
 OPEN = SizeLimits(min_side=32)
 SIDES = st.integers(1, 20_000)
@@ -57,7 +57,9 @@ def test_sizes_keep_to_the_limits_and_the_shape(
         ((10_000, 100), SizeLimits(32, max_side=1000), (3200, 32)),
     ],
 )
-def test_examples_of_sizes(before: tuple[int, int], limits: SizeLimits, after: tuple[int, int]) -> None:
+def test_examples_of_sizes(
+    before: tuple[int, int], limits: SizeLimits, after: tuple[int, int]
+) -> None:
     assert fitted_size(before, limits) == after
 
 

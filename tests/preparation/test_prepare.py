@@ -7,8 +7,6 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
-from tests.dataset import lookalike
-from tests.preparation import published
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
+from swift_deepeyes.cli.prepare_tables import memory_advice, render
 from swift_deepeyes.preparation.errors import PrepareError
 from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
 from swift_deepeyes.preparation.progress import Silent
@@ -24,7 +23,8 @@ from swift_deepeyes.preparation.recipe import CHART_MAX_PIXELS, Recipe
 from swift_deepeyes.preparation.report import Report, read_report
 from swift_deepeyes.preparation.run import prepare
 from swift_deepeyes.preparation.split import Side, side_of
-from swift_deepeyes.cli.prepare_tables import memory_advice, render
+from tests.dataset import lookalike
+from tests.preparation import published
 
 ROWS = 60
 # Rows of `published.FLAWS`, by what is wrong with them.

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.preparation import published
 import pytest
 from swift.dataset import load_dataset, register_dataset_info
 from swift.dataset import register as swift_register
@@ -19,6 +18,7 @@ from swift_deepeyes.preparation.choices import PromptColumn
 from swift_deepeyes.preparation.progress import Silent
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.run import prepare
+from tests.preparation import published
 
 NAMES = ["deepeyes_vstar", "deepeyes_chart", "deepeyes_thinklite"]
 KEPT = 53  # of 60 rows; see FLAWED in test_prepare

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tests.preparation import published
 import pytest
 
 from swift_deepeyes.preparation.prompt_style import corrected_prompt
 from swift_deepeyes.tools.zoom import ZoomTool
+from tests.preparation import published
 
 BOX = "visual_toolbox_v2"
 

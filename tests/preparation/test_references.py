@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from swift_deepeyes.scoring.row import ScoredRow, read_row
 from swift_deepeyes.preparation.references import (
     AnswerKind,
     MathFact,
@@ -13,6 +12,7 @@ from swift_deepeyes.preparation.references import (
     kind_of,
     math_facts,
 )
+from swift_deepeyes.scoring.row import ScoredRow, read_row
 
 OPTIONS = "Which one?\nA. red\nB. green\nC. blue"
 

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.preparation import published
 import pytest
 
 from swift_deepeyes.preparation import assembly, convert, parts
@@ -20,6 +19,7 @@ from swift_deepeyes.preparation.errors import PrepareError
 from swift_deepeyes.preparation.progress import Silent
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.run import prepare
+from tests.preparation import published
 
 ROWS = 300
 

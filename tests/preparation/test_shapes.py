@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.dataset import lookalike
 import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.scoring.row import read_row
 from swift_deepeyes.preparation.issue import RowIssue
+from swift_deepeyes.scoring.row import read_row
+from tests.dataset import lookalike
 
 
 def parts(*paths: object, words: str = "Red?") -> list[dict[str, Any]]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.viewer.log_maker import make_item, metrics_line, write_lines
 
 from swift_deepeyes.record.lines import Skipped
+from swift_deepeyes.record.reader import LogError, read_log
 from swift_deepeyes.viewer.build import PageLimits, build_page
 from swift_deepeyes.viewer.curves import counted_metrics
-from swift_deepeyes.record.reader import LogError, read_log
+from tests.viewer.log_maker import make_item, metrics_line, write_lines
 
 
 def test_reads_the_files_of_all_ranks(tmp_path: Path) -> None:

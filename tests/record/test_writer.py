@@ -20,14 +20,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from swift_deepeyes.record import files as log_folder  # CHECK
 from swift_deepeyes.dataset.image_content import image_bytes, image_name, image_size
+from swift_deepeyes.episode.trajectory import CallRecord, Trajectory, TurnRecord
+from swift_deepeyes.record import files as log_files
 from swift_deepeyes.record.files import append_lines
 from swift_deepeyes.record.quota import prune
-from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine, RunInfo
-from swift_deepeyes.episode.trajectory import CallRecord, Trajectory, TurnRecord
-from swift_deepeyes.record.writer import Quota, TrajectoryLog, line_of
 from swift_deepeyes.record.reader import read_log
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine, RunInfo
+from swift_deepeyes.record.writer import Quota, TrajectoryLog, line_of
 
 
 def picture(seed: int, side: int = 40, kind: str = "PNG") -> bytes:
@@ -248,7 +248,7 @@ def test_a_full_disk_is_one_line_in_the_log_and_nothing_else(
         return real_write(descriptor, content[: len(content) // 2])
 
     real_write = os.write
-    monkeypatch.setattr(log_folder.os, "write", write_a_part)
+    monkeypatch.setattr(log_files.os, "write", write_a_part)
     for number in range(50):
         put(log, [record(str(number))], [[text(picture(number))]])
         time.sleep(0.001)

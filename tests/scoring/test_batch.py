@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from swift_deepeyes.scoring import score as scoring  # CHECK
+from swift_deepeyes.scoring import score
 from swift_deepeyes.scoring.row import COMPLETION, RowFault, ScoredRow, read_row
 from swift_deepeyes.scoring.score import score_batch
-from swift_deepeyes.settings import ScoringMode
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind, Verdict
+from swift_deepeyes.settings import ScoringMode
 
 STRICT, OFFICIAL = ScoringMode.STRICT, ScoringMode.OFFICIAL
 
@@ -143,7 +143,7 @@ async def test_a_warning_stays_short(caplog: pytest.LogCaptureFixture) -> None:
 async def test_an_unknown_source_is_warned_of_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "_warned_sources", set())
+    monkeypatch.setattr(score, "_warned_sources", set())
     for _ in range(2):
         await score_batch(
             [row(data_source="mine")] * 2, ScriptedJudge(*[Outcome.RIGHT] * 2), STRICT

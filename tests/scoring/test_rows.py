@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
+from swift_deepeyes.episode.trajectory import StopReason, Trajectory, TurnRecord
 from swift_deepeyes.scoring.row import COMPLETION, RowFault, ScoredRow, read_row
 from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.episode.trajectory import StopReason, Trajectory, TurnRecord
 
 GOOD = "<think>I see.</think> <answer>red</answer>"
 SYSTEM = {"role": "system", "content": "You have image_zoom_in_tool."}

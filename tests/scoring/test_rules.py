@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swift_deepeyes.scoring.answers import find_boxes
-from swift_deepeyes.scoring.official import official_text, read_officially
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
+from swift_deepeyes.scoring.answers import find_boxes
 from swift_deepeyes.scoring.extraction import FormatError
+from swift_deepeyes.scoring.official import official_text, read_officially
 from swift_deepeyes.scoring.row import ScoredRow
-from swift_deepeyes.scoring.score import SampleScore, score_batch
 from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.settings import ScoringMode
+from swift_deepeyes.scoring.score import SampleScore, score_batch
 from swift_deepeyes.scoring.strict import read_strictly
 from swift_deepeyes.scoring.transcript import Exchange, Transcript
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
+from swift_deepeyes.settings import ScoringMode
 
 CALL = '<think>Closer.</think> <tool_call>{"name": "image_zoom_in_tool"}</tool_call>'
 CROP = f"<tool_response><image>{TURN_INSTRUCTION}</tool_response>"

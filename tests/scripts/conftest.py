@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.scripts.captured import CLASSES, SCRIPTS, Call, captured
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tests.scripts.captured import ROOT, SCRIPTS, run, stand_in
 
 DOWNLOADER = """#!/usr/bin/env bash

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.scripts.captured import PLUGIN, SCRIPTS, Call, recorded
 
 NODES = {"JUDGE_HOST": "j1", "ROLLOUT_HOST": "r1", "MASTER_ADDR": "t1", "NODE_RANK": "0"}

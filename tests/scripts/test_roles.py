@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scripts.captured import PLUGIN, ROOT, SCRIPTS, run, update_size
 
 from swift_deepeyes.settings import Settings
+from tests.scripts.captured import PLUGIN, ROOT, SCRIPTS, run, update_size
 
 NODES = {"MASTER_ADDR": "one", "NODE_RANK": "0"}
 

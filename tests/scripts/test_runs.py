@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scripts.captured import SCRIPTS, run, update_size
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.planning.models import MODELS
 from swift_deepeyes.planning.setup import IMAGE_MARKS, image_tokens
+from tests.scripts.captured import SCRIPTS, run, update_size
 
 RUNS = sorted((SCRIPTS / "runs").glob("*.sh"))
 NAMES = [path.stem for path in RUNS]

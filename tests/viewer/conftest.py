@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.viewer.browser import binaries, open_browser
-from tests.viewer.log_maker import make_run
 from selenium.webdriver import Chrome
 
 from swift_deepeyes.record.record import LoggedTrajectory
+from tests.viewer.browser import binaries, open_browser
+from tests.viewer.log_maker import make_run
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.viewer.log_maker import make_item, store_image, write_lines
 from PIL import Image
-from tests.viewer.rollouts import png
 
-from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage, RunInfo
 from swift_deepeyes.episode.trajectory import CallRecord, Trajectory, TurnRecord
+from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage, RunInfo
 from swift_deepeyes.scoring.verdict import Verdict
+from tests.viewer.log_maker import make_item, store_image, write_lines
+from tests.viewer.rollouts import png
 
 ATTACKS = (
     "<script>window.pwned=1</script>",

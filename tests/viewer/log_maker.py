@@ -10,15 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tests.viewer.harbour import Harbour, draw_harbour
-from tests.viewer.rollouts import habits_at, make_episode, play, png
-
 from swift_deepeyes.episode.episode import Episode
-from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage, RunInfo
-from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
 from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
+from swift_deepeyes.episode.view_cache import ViewCache
+from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage, RunInfo
 from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
+from tests.viewer.harbour import Harbour, draw_harbour
+from tests.viewer.rollouts import habits_at, make_episode, play, png
 
 _SYSTEM = "You look at images. <tools>image_zoom_in_tool(bbox_2d, label)</tools>"
 

@@ -12,19 +12,19 @@ import json
 import random
 from dataclasses import dataclass
 
-from tests.viewer.harbour import Harbour
 from PIL import Image
 
 from swift_deepeyes.episode.boxes import BoxRules, Frame
 from swift_deepeyes.episode.context import ContextMeter
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits
 from swift_deepeyes.episode.images import ConversationImages
-from swift_deepeyes.episode.view_cache import ViewCache
-from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
-from swift_deepeyes.settings import CropSource
 from swift_deepeyes.episode.tool import ToolContext
+from swift_deepeyes.episode.view import ViewRecipe
+from swift_deepeyes.episode.view_cache import ViewCache
+from swift_deepeyes.settings import CropSource
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX, toolbox_of_row
+from tests.viewer.harbour import Harbour
 
 _VIEW_PIXELS = 602_112
 _THOUGHTS = (

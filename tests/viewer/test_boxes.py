@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.viewer.log_maker import make_item, store_image, write_lines
-from tests.viewer.page_driver import show, text_of
 from PIL import Image, ImageDraw
-from tests.viewer.rollouts import make_episode, png
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from swift_deepeyes.episode.view_cache import ViewCache
+from tests.viewer.log_maker import make_item, store_image, write_lines
+from tests.viewer.page_driver import show, text_of
+from tests.viewer.rollouts import make_episode, png
 
 # The box's corners on the screen, without the width of its line; then it is out of the picture.
 OUTLINE = """

@@ -5,16 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.viewer.browser import open_browser
-from tests.viewer.hostile import ATTACK, hostile_item, write_hostile_log
-from tests.viewer.log_maker import copies, make_item, write_lines
-from tests.viewer.page_driver import complaints, press, settle, show, shown_count, shown_ids, text_of
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from swift_deepeyes.record.record import LoggedTrajectory
+from tests.viewer.browser import open_browser
+from tests.viewer.hostile import ATTACK, hostile_item, write_hostile_log
+from tests.viewer.log_maker import copies, make_item, write_lines
+from tests.viewer.page_driver import (
+    complaints,
+    press,
+    settle,
+    show,
+    shown_count,
+    shown_ids,
+    text_of,
+)
 
 
 def test_five_thousand_trajectories_open_in_under_three_seconds(

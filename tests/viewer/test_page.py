@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.viewer.hostile import write_hostile_log
-from tests.viewer.log_maker import copies, make_item, metrics_line, store_image, write_lines
 from PIL import Image
-from tests.viewer.rollouts import png
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.record.crops import CallImages, images_of_calls
-from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.metrics.counts import CROP_SHARE
 from swift_deepeyes.episode.trajectory import CallRecord, Trajectory, TurnRecord
+from swift_deepeyes.metrics.counts import CROP_SHARE
+from swift_deepeyes.record.crops import CallImages, images_of_calls
+from swift_deepeyes.record.reader import read_log
+from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.viewer.build import PageLimits, build_page
 from swift_deepeyes.viewer.curves import main_curves, stacks
 from swift_deepeyes.viewer.document import Document
-from swift_deepeyes.record.reader import read_log
 from swift_deepeyes.viewer.page import embedded_json
 from swift_deepeyes.viewer.sample import group_key, sample_groups
+from tests.viewer.hostile import write_hostile_log
+from tests.viewer.log_maker import copies, make_item, metrics_line, store_image, write_lines
+from tests.viewer.rollouts import png
 
 STATIC = files("swift_deepeyes.viewer") / "static"
 

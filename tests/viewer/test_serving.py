@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.viewer.log_maker import make_item, write_lines
 
 from swift_deepeyes.viewer.build import PageLimits
 from swift_deepeyes.viewer.output import LogError, serve_page
 from swift_deepeyes.viewer.serving import LivePage, make_server
+from tests.viewer.log_maker import make_item, write_lines
 
 # A proxy of the environment must not get to see requests to this machine.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swift_deepeyes.episode.messages import IMAGE_TAG
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.demo.toy import wording
 from swift_deepeyes.demo.toy.scenes import ROOMS, Pattern, draw, random_scene, to_png
 

@@ -13,7 +13,7 @@ from swift.template.templates.qwen import Qwen2_5VLTemplate
 from swift_deepeyes.demo.toy.tokenizer import IMAGE_PAD, VIDEO_PAD
 
 
-class ToyQwen2_5VLTemplate(Qwen2_5VLTemplate):  # type: ignore[misc]  # swift is untyped
+class ToyQwen25VLTemplate(Qwen2_5VLTemplate):  # type: ignore[misc]  # swift is untyped
     """Qwen2.5-VL's template with the ids of whatever tokenizer it gets."""
 
     def init_processor(self, processor: Any) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from swift_deepeyes.episode.messages import IMAGE_TAG, TURN_INSTRUCTION, observation_message
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
+from swift_deepeyes.episode.messages import TURN_INSTRUCTION, observation_message
 
 TOOL_NAME = "image_zoom_in_tool"
 

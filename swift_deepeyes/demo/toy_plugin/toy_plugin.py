@@ -11,9 +11,9 @@ from swift.template import register_template
 from swift.template.templates.qwen import QwenTemplateMeta
 
 from swift_deepeyes.demo.toy.model import TEMPLATE
-from swift_deepeyes.demo.toy.template import ToyQwen2_5VLTemplate
+from swift_deepeyes.demo.toy.template import ToyQwen25VLTemplate
 
 register_template(
-    QwenTemplateMeta(TEMPLATE, template_cls=ToyQwen2_5VLTemplate, default_system=None),
+    QwenTemplateMeta(TEMPLATE, template_cls=ToyQwen25VLTemplate, default_system=None),
     exist_ok=True,
 )

@@ -12,7 +12,7 @@ from functools import partial
 from os.path import isfile  # False, too, for a name that no file can have
 from pathlib import Path
 
-from swift_deepeyes.episode.view import UnreadableImage
+from swift_deepeyes.episode.view import UnreadableImageError
 from swift_deepeyes.evaluation.benchmarks import (
     hrbench,
     mme_realworld,
@@ -83,6 +83,6 @@ def _check_images(name: BenchmarkName, questions: list[Question]) -> None:
 def _is_image(path: Path) -> bool:
     try:
         open_image(str(path)).close()
-    except UnreadableImage:
+    except UnreadableImageError:
         return False
     return True

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.episode.view import UnreadableImage
+from swift_deepeyes.episode.view import UnreadableImageError
 from swift_deepeyes.evaluation.question import BenchmarkError, Unpack
 from swift_deepeyes.evaluation.reply import valid_text
 
@@ -89,7 +89,7 @@ class Row:
             raise self.error(f"the field {name!r} holds no image but {_told(value)}")
         try:
             return unpack(value)
-        except UnreadableImage as error:
+        except UnreadableImageError as error:
             raise self.error(f"the image in {name!r} cannot be opened ({error})") from None
 
     def _decoded(self, text: str, name: str) -> bytes:

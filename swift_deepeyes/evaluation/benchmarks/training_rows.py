@@ -11,15 +11,15 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from swift_deepeyes.record.record import PromptMessage
-from swift_deepeyes.episode.messages import IMAGE_TAG
-from swift_deepeyes.scoring.row import ScoredRow, read_row
-from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.scoring.transcript import text_of
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
 from swift_deepeyes.evaluation.question import Question, Unpack
 from swift_deepeyes.evaluation.reply import valid_text
+from swift_deepeyes.record.record import PromptMessage
+from swift_deepeyes.scoring.row import ScoredRow, read_row
+from swift_deepeyes.scoring.scheme import ScoringScheme
+from swift_deepeyes.scoring.transcript import text_of
 
 # References that rules decide: a letter, yes or no, a number with or without a unit sign.
 _CLOSED = re.compile(r"\(?[A-J]\)?\.?|yes|no|[-+]?[\d.,]+\s?%?", re.IGNORECASE)

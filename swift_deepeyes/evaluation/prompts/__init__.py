@@ -13,15 +13,11 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from swift_deepeyes.record.record import PromptMessage
-from swift_deepeyes.episode.messages import (
-    IMAGE_TAG,
-    TURN_INSTRUCTION,
-    turn_instruction,
-    without_media_tags,
-)
+from swift_deepeyes.dataset.media_tags import IMAGE_TAG, without_media_tags
+from swift_deepeyes.episode.messages import TURN_INSTRUCTION, turn_instruction
 from swift_deepeyes.evaluation.benchmarks.tables import read_parquet
 from swift_deepeyes.evaluation.question import LETTERS, BenchmarkError, Question
+from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX, toolbox_of_row
 
 ZOOM = "image_zoom_in_tool"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rules import letters, maths, words
 from swift_deepeyes.judge.rules.lexicon import HEDGES, NEGATIONS
 from swift_deepeyes.judge.rules.numbers import Quantity, find_quantities, read_sequence, spell
 from swift_deepeyes.judge.rules.text import boxed_parts, canonical, is_same_text, normalise
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 
 QUOTED = re.compile(r'["\u201c]([^"\u201c\u201d]+)["\u201d]')
 # "more than 72", "up to 5", "7 \\neq 7", "x < 3": the number is a bound, not the answer.

@@ -50,7 +50,7 @@ NAME = re.compile(
 _process = MathProcess()
 
 
-class _Undecided(Exception):
+class _UndecidedError(Exception):
     """Raised so that no cache keeps it: the next try may have more time."""
 
 
@@ -74,7 +74,7 @@ def compare(reference: str, answer: str) -> bool | None:
         return None
     try:
         return _equal(gold, said)
-    except _Undecided:
+    except _UndecidedError:
         return None
 
 
@@ -87,7 +87,7 @@ def equal_officially(reference: str, answer: str) -> bool:
     """The official code's `rule_math_verify`; False too where it takes too long: ask the judge."""
     try:
         return _equal(reference, answer, MathRule.OFFICIAL, OFFICIAL_TIMEOUT_SECONDS)
-    except _Undecided:
+    except _UndecidedError:
         return False
 
 
@@ -100,7 +100,7 @@ def _equal(
 ) -> bool:
     outcome = _process.equal(reference, answer, seconds, rule)
     if outcome is None:
-        raise _Undecided
+        raise _UndecidedError
     return outcome
 
 

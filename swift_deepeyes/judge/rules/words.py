@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from swift_deepeyes.scoring.verdict import Outcome
 from swift_deepeyes.judge.rules.lexicon import (
     ATTRIBUTES,
     FILLERS,
@@ -25,6 +24,7 @@ from swift_deepeyes.judge.rules.lexicon import (
 )
 from swift_deepeyes.judge.rules.numbers import spell
 from swift_deepeyes.judge.rules.text import canonical
+from swift_deepeyes.scoring.verdict import Outcome
 
 # Chinese and Japanese stand without spaces: there each character is a word.
 IDEOGRAPH = "\u3040-\u30ff\u4e00-\u9fff"
