@@ -34,9 +34,9 @@ def test_a_batch_goes_through_rays_driver(toy: Toy, tmp_path: Path) -> None:
         "dataset_num_proc": 1,
         "check_model": False,
     }
-    driver = Path(__file__).parent / "ray_driver.py"
     result = subprocess.run(
-        [sys.executable, str(driver), call.words[-1], json.dumps(changes)],
+        [sys.executable, "-m", "tests.e2e.ray_driver", call.words[-1], json.dumps(changes)],
+        cwd=SCRIPTS.parent,
         env=swift_environment({"DEEPEYES_JUDGE": "rule"}),
         capture_output=True,
         text=True,

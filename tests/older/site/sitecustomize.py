@@ -1,5 +1,5 @@
 """Runs when Python starts, in the `swift` commands of tests with an older ms-swift."""
 
-from tests.older import old_names
+import old_names
 
 old_names.install()
