@@ -32,7 +32,7 @@ STATIONARY: dict[Signal, tuple[float, ...]] = {
     Signal.FORMAT_ERRORS: (0.1, 0.5),
     Signal.DEGENERATE_TEXT: (0.05,),
     Signal.TRUNCATION: (0.1,),
-    Signal.JUDGE_STAND_INS: (0.03,),
+    Signal.JUDGE_FALLBACKS: (0.03,),
     Signal.JUDGE_FAILURES: (0.1,),
     Signal.EQUAL_REWARDS: (0.7,),
 }
@@ -45,7 +45,7 @@ CHANGES: tuple[tuple[Signal, float, float], ...] = (
     (Signal.FORMAT_ERRORS, 0.1, 0.6),
     (Signal.DEGENERATE_TEXT, 0.0, 0.5),
     (Signal.TRUNCATION, 0.02, 0.7),
-    (Signal.JUDGE_STAND_INS, 0.0, 0.9),
+    (Signal.JUDGE_FALLBACKS, 0.0, 0.9),
     (Signal.JUDGE_FAILURES, 0.0, 0.9),
     (Signal.EQUAL_REWARDS, 0.4, 1.0),
 )

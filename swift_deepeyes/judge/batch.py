@@ -1,4 +1,4 @@
-"""One batch of questions: tries, second questions, stand-ins.
+"""One batch of questions: tries, second questions, fallbacks.
 
 Everything here lives inside one event loop and ends with it.
 """
@@ -83,7 +83,7 @@ class Batch:
             self._tally.retries += attempt > 0
             reply = await self._reply(question, attempt)
             if reply is None:
-                return await self._stand_in(question, Decider.RULE_AFTER_FAILURE, None)
+                return await self._fallback(question, Decider.RULE_AFTER_FAILURE, None)
             outcome = Outcome.UNREADABLE
             if reply.is_complete:
                 outcome = self._policy.read_reply(reply.text, question)
@@ -92,12 +92,12 @@ class Batch:
                 return Verdict(outcome=outcome, decided_by=Decider.SERVER, reply=reply.text)
             self._tally.unreadable += 1
         assert reply is not None
-        return await self._stand_in(question, Decider.RULE_AFTER_UNREADABLE, reply.text)
+        return await self._fallback(question, Decider.RULE_AFTER_UNREADABLE, reply.text)
 
-    async def _stand_in(
+    async def _fallback(
         self, question: JudgeQuestion, decider: Decider, reply: str | None
     ) -> Verdict:
-        self._tally.stand_in += 1
+        self._tally.fallback += 1
         outcome = await asyncio.to_thread(decide, question)
         return Verdict(outcome=outcome, decided_by=decider, reply=reply)
 

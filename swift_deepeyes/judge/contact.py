@@ -70,18 +70,18 @@ class Contact:
         Waits for a judge that is still starting. Raises `JudgeError` for a server that will never
         judge, or when the wait is over.
         """
-        strangers = [server for server in self._pool.servers if server.is_stranger]
-        if not strangers:
+        unidentified = [server for server in self._pool.servers if server.is_unidentified]
+        if not unidentified:
             return
         await asyncio.sleep(_rank_jitter())
         # A second server that is missing must not hold up every batch.
         patience = LATECOMER_SECONDS if self._pool.known else IDENTIFY_SECONDS
         identities = await asyncio.gather(
-            *(identify(self._session, server.address, patience) for server in strangers)
+            *(identify(self._session, server.address, patience) for server in unidentified)
         )
         # The chat servers first: whether the others stop the run depends on whether there is one.
         met = sorted(
-            zip(strangers, identities, strict=True), key=lambda one: one[1].kind is not CHAT
+            zip(unidentified, identities, strict=True), key=lambda one: one[1].kind is not CHAT
         )
         for server, identity in met:
             self._introduce(server, identity)

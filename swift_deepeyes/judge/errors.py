@@ -1,7 +1,7 @@
 """What can go wrong between us and a judge server, named by what has to happen next.
 
 Only `JudgeError` leaves this room. The other three are how one call ends without a reply; the batch
-decides whether that means another try, a stand-in, or the end of the run.
+decides whether that means another try, a fallback, or the end of the run.
 """
 
 from __future__ import annotations

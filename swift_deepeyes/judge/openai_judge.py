@@ -54,7 +54,7 @@ class OpenAIJudge:
         """One verdict per question, in order.
 
         Raises `JudgeError` when the judge stays away too long, or what listens there will never
-        judge. Any other trouble ends in a stand-in verdict that says so.
+        judge. Any other trouble ends in a fallback verdict that says so.
         """
         tally = JudgeCounts(questions=len(questions))
         try:
@@ -143,7 +143,7 @@ def _decided(verdict: Verdict | None) -> Verdict:
 
 def _report(tally: JudgeCounts) -> None:
     """At most one line per batch, and only if something was not as it should be."""
-    if not tally.failures and not tally.unreadable and not tally.stand_in:
+    if not tally.failures and not tally.unreadable and not tally.fallback:
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.failures.items()))
     logger.warning(
@@ -157,5 +157,5 @@ def _report(tally: JudgeCounts) -> None:
         tally.unreadable,
         tally.cut,
         tally.retries,
-        tally.stand_in,
+        tally.fallback,
     )

@@ -47,7 +47,7 @@ class Server:
         self._recover()
 
     @property
-    def is_stranger(self) -> bool:
+    def is_unidentified(self) -> bool:
         """Not identified yet, and due for another try."""
         return not self.is_known and time.monotonic() >= self.rest_until
 

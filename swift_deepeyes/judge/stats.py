@@ -23,7 +23,7 @@ class JudgeStats(FrozenModel):
     shared: int = 0  # answered by an identical question of the same batch
     cached: int = 0  # answered by an earlier batch
     by_rule: int = 0  # settled by rules, no server needed
-    stand_in: int = 0  # questions decided by rules because the server gave no verdict
+    fallback: int = 0  # questions decided by rules because the server gave no verdict
     unreadable: int = 0  # replies that held no verdict, answers that the rule judge cannot read
     cut: int = 0  # of these: replies that were cut off, by their length or a filter
     hedged: int = 0  # calls made beside one that hung, to take the first reply
@@ -50,7 +50,7 @@ class JudgeCounts:
     shared: int = 0
     cached: int = 0
     by_rule: int = 0
-    stand_in: int = 0
+    fallback: int = 0
     unreadable: int = 0
     cut: int = 0
     hedged: int = 0

@@ -13,7 +13,7 @@ class Signal(StrEnum):
     FORMAT_ERRORS = "format_errors"
     DEGENERATE_TEXT = "degenerate_text"
     TRUNCATION = "truncation"
-    JUDGE_STAND_INS = "judge_stand_ins"
+    JUDGE_FALLBACKS = "judge_fallbacks"
     JUDGE_FAILURES = "judge_failures"
 
 
@@ -30,7 +30,7 @@ _SEEN = {
         "the text degenerates: {now} of the trajectories repeat themselves or are empty"
     ),
     Signal.TRUNCATION: "{now} of the trajectories are cut off by a length limit",
-    Signal.JUDGE_STAND_INS: (
+    Signal.JUDGE_FALLBACKS: (
         "the judge gave no verdict on {now} of the answers, and rules decided instead"
     ),
     Signal.JUDGE_FAILURES: "{now} of the calls to the judge fail and have to be repeated",
@@ -63,7 +63,7 @@ _ADVICE = {
         "limit), lower --max_pixels, or set --overlong_filter true so that cut trajectories are "
         "not trained on"
     ),
-    Signal.JUDGE_STAND_INS: (
+    Signal.JUDGE_FALLBACKS: (
         "look at the judge's own log; see deepeyes/judge/failed and /unreadable; raise "
         "DEEPEYES_JUDGE_TIMEOUT or lower DEEPEYES_JUDGE_CONCURRENCY, use a larger instruct model "
         "if its replies cannot be read, and DEEPEYES_JUDGE=rule only if the answers are short"

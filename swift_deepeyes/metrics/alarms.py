@@ -15,8 +15,8 @@ from swift_deepeyes.metrics.counts import (
     CROP_SHARE,
     DEGENERATE_SHARE,
     FAILED_CALL_SHARE,
+    FALLBACK_SHARE,
     FORMAT_ERROR_SHARE,
-    STAND_IN_SHARE,
     TRUNCATED_SHARE,
 )
 from swift_deepeyes.metrics.share import Share
@@ -31,23 +31,23 @@ RULES: Mapping[Signal, Rule] = {
     Signal.FORMAT_ERRORS: Rise(by=0.25),
     Signal.DEGENERATE_TEXT: Level(limit=0.1),
     Signal.TRUNCATION: Level(limit=0.2),
-    Signal.JUDGE_STAND_INS: Level(limit=0.05, spans=_AT_ONCE),
+    Signal.JUDGE_FALLBACKS: Level(limit=0.05, spans=_AT_ONCE),
     Signal.JUDGE_FAILURES: Level(limit=0.2, spans=_AT_ONCE),
 }
 
 
 def watched(tally: MetricSums, equal_groups: Share) -> dict[Signal, Share]:
     """What to watch in a step. Only the trainer knows in which groups its rewards are equal."""
-    stand_ins, calls = tally.grouped(STAND_IN_SHARE), tally.share(FAILED_CALL_SHARE)
+    fallbacks, calls = tally.grouped(FALLBACK_SHARE), tally.share(FAILED_CALL_SHARE)
     # Calls fail together. They are no more observations than there are prompts they were for.
-    failures = Share(calls.value * stand_ins.total, stand_ins.total) if calls.total else Share()
+    failures = Share(calls.value * fallbacks.total, fallbacks.total) if calls.total else Share()
     return {
         Signal.TOOL_USE: tally.grouped(CROP_SHARE),
         Signal.EQUAL_REWARDS: equal_groups,
         Signal.FORMAT_ERRORS: tally.grouped(FORMAT_ERROR_SHARE),
         Signal.DEGENERATE_TEXT: tally.grouped(DEGENERATE_SHARE),
         Signal.TRUNCATION: tally.grouped(TRUNCATED_SHARE),
-        Signal.JUDGE_STAND_INS: stand_ins,
+        Signal.JUDGE_FALLBACKS: fallbacks,
         Signal.JUDGE_FAILURES: failures,
     }
 

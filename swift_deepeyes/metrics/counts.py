@@ -26,16 +26,16 @@ REPETITIVE_SHARE = PREFIX + "text/repetitive"
 EMPTY_SHARE = PREFIX + "text/empty"
 DEGENERATE_SHARE = PREFIX + "text/degenerate"  # repetitive or empty; by group only
 TRUNCATED_SHARE = PREFIX + "text/truncated"
-STAND_IN_SHARE = PREFIX + "judge/stand_in_share"
+FALLBACK_SHARE = PREFIX + "judge/fallback_share"
 FAILED_CALL_SHARE = PREFIX + "judge/failed_call_share"
 FAILURES = PREFIX + "tool_calls/failed/"
 FORMAT_ERRORS = PREFIX + "format_errors/"
-SHARES = (CROP_SHARE, FORMAT_ERROR_SHARE, STAND_IN_SHARE, FAILED_CALL_SHARE)
+SHARES = (CROP_SHARE, FORMAT_ERROR_SHARE, FALLBACK_SHARE, FAILED_CALL_SHARE)
 KINDS = (FAILURES, FORMAT_ERRORS, PREFIX + "stop/", PREFIX + "judge/")
 """Metrics under these have one name per kind, most of them always 0."""
 
 _NAMED_TURNS = 5
-_STAND_INS = (Decider.RULE_AFTER_FAILURE, Decider.RULE_AFTER_UNREADABLE)
+_FALLBACKS = (Decider.RULE_AFTER_FAILURE, Decider.RULE_AFTER_UNREADABLE)
 _JUDGE_HIGHS = ("latency_p95", "away_seconds")
 
 
@@ -152,9 +152,9 @@ def _count_scores(tally: MetricSums, record: LoggedTrajectory) -> None:
     if record.accuracy is not None:
         tally.mean(PREFIX + "accuracy/all", record.accuracy)
     if record.verdict is not None:
-        is_stand_in = record.verdict.decided_by in _STAND_INS
-        tally.mean(STAND_IN_SHARE, is_stand_in)
-        tally.group(STAND_IN_SHARE, record.group, is_stand_in)
+        is_fallback = record.verdict.decided_by in _FALLBACKS
+        tally.mean(FALLBACK_SHARE, is_fallback)
+        tally.group(FALLBACK_SHARE, record.group, is_fallback)
 
 
 def _count_format_errors(tally: MetricSums, record: LoggedTrajectory) -> None:

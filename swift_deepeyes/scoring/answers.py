@@ -26,7 +26,7 @@ class AnswerBlocks(FrozenModel):
     has_tags: bool
 
 
-class Boxes(FrozenModel):
+class BoxedParts(FrozenModel):
     r"""The contents of complete `\boxed{}`s, outermost where they nest, braces read whole.
 
     `count` counts the nested ones too.
@@ -58,7 +58,7 @@ def find_answers(text: str) -> AnswerBlocks:
     )
 
 
-def find_boxes(text: str) -> Boxes:
+def find_boxed(text: str) -> BoxedParts:
     r"""The boxes of a text; `\boxed{\frac{1}{2}}` gives `\frac{1}{2}`, whole."""
     open_groups: list[tuple[bool, int]] = []
     spans: list[tuple[int, int]] = []
@@ -74,7 +74,7 @@ def find_boxes(text: str) -> Boxes:
                     spans.append((start, brace.start()))
         elif brace.group() in ("{", BOX_OPENING):
             open_groups.append((brace.group() == BOX_OPENING, brace.end()))
-    return Boxes(
+    return BoxedParts(
         contents=tuple(text[start:end].strip() for start, end in spans),
         count=count,
         is_balanced=not any(is_box for is_box, _ in open_groups),

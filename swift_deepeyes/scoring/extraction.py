@@ -33,10 +33,10 @@ class FormatError(StrEnum):
     TAGS_IN_ANSWER = "tags_in_answer"
     HEDGED_ANSWER = "hedged_answer"
     ADDRESSED_JUDGE = "addressed_judge"
-    MISSING_BOX = "missing_box"
-    EARLY_BOX = "early_box"
-    BROKEN_BOX = "broken_box"
-    SEVERAL_BOXES = "several_boxes"
+    MISSING_BOXED = "missing_boxed"
+    EARLY_BOXED = "early_boxed"
+    BROKEN_BOXED = "broken_boxed"
+    SEVERAL_BOXED = "several_boxed"
 
 
 VOIDING_ERRORS = frozenset(
@@ -49,7 +49,7 @@ VOIDING_ERRORS = frozenset(
         FormatError.TAGS_IN_ANSWER,
         FormatError.HEDGED_ANSWER,
         FormatError.ADDRESSED_JUDGE,
-        FormatError.MISSING_BOX,
+        FormatError.MISSING_BOXED,
     }
 )
 """Strict rules that leave nothing to judge: accuracy 0 without a judge call."""

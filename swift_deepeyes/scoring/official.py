@@ -78,9 +78,9 @@ def _read_math(text: str) -> Extraction:
     errors = _think_errors(text)
     boxes = _cut_boxes(_after_last_thought(text))
     if not boxes:
-        errors.append(FormatError.MISSING_BOX)
+        errors.append(FormatError.MISSING_BOXED)
     if len(boxes) > 1:
-        errors.append(FormatError.SEVERAL_BOXES)
+        errors.append(FormatError.SEVERAL_BOXED)
     answer = boxes[-1] if boxes else None
     crops = text.count(_IMAGE_START)
     return Extraction(

@@ -33,9 +33,9 @@ from swift_deepeyes.scoring.answer_checks import answer_errors
 from swift_deepeyes.scoring.answers import (
     BOX_OPENING,
     AnswerBlocks,
-    Boxes,
+    BoxedParts,
     find_answers,
-    find_boxes,
+    find_boxed,
 )
 from swift_deepeyes.scoring.extraction import VOIDING_ERRORS, Extraction, FormatError
 from swift_deepeyes.scoring.scheme import ScoringScheme
@@ -59,7 +59,7 @@ class _Turns(FrozenModel):
     texts: tuple[str, ...]
     turns: tuple[Thoughts, ...]
     blocks: AnswerBlocks
-    boxes: Boxes
+    boxes: BoxedParts
     answer: str | None
 
     @property
@@ -83,7 +83,7 @@ def _look_at(transcript: Transcript, rule: ScoringScheme) -> _Turns:
     texts = tuple(_without_end(text) for text in transcript.texts) or ("",)
     turns = tuple(split_thoughts(text, transcript.prompt_opens_thought) for text in texts)
     blocks = find_answers(turns[-1].unquoted)
-    boxes = find_boxes(turns[-1].conclusion)
+    boxes = find_boxed(turns[-1].conclusion)
     found = boxes.contents if rule is ScoringScheme.MATH else blocks.answers
     return _Turns(
         texts=texts,
@@ -154,22 +154,22 @@ def differing_answers(turns: _Turns) -> bool:
     return len({" ".join(answer.casefold().split()) for answer in turns.blocks.answers}) > 1
 
 
-def missing_box(turns: _Turns) -> bool:
+def missing_boxed(turns: _Turns) -> bool:
     r"""No complete `\boxed{}` after the last thought."""
     return not turns.boxes.contents
 
 
-def early_box(turns: _Turns) -> bool:
+def early_boxed(turns: _Turns) -> bool:
     """A box was begun in a turn before the last."""
     return any(BOX_OPENING in turn.said for turn in turns.turns[:-1])
 
 
-def broken_box(turns: _Turns) -> bool:
+def broken_boxed(turns: _Turns) -> bool:
     r"""A `\boxed{` that is never closed."""
     return not turns.boxes.is_balanced
 
 
-def several_boxes(turns: _Turns) -> bool:
+def several_boxed(turns: _Turns) -> bool:
     """More than one box, side by side or nested."""
     return turns.boxes.count > 1
 
@@ -192,9 +192,9 @@ _RULES: Mapping[ScoringScheme, Mapping[FormatError, Callable[[_Turns], bool]]] =
     },
     ScoringScheme.MATH: {
         **_FORMAT_RULES,
-        FormatError.MISSING_BOX: missing_box,
-        FormatError.EARLY_BOX: early_box,
-        FormatError.BROKEN_BOX: broken_box,
-        FormatError.SEVERAL_BOXES: several_boxes,
+        FormatError.MISSING_BOXED: missing_boxed,
+        FormatError.EARLY_BOXED: early_boxed,
+        FormatError.BROKEN_BOXED: broken_boxed,
+        FormatError.SEVERAL_BOXED: several_boxed,
     },
 }

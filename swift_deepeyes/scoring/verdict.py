@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 
 class Decider(StrEnum):
-    """Who decided: a judge server, its cached verdict, or the rules (as judge or as stand-in)."""
+    """Who decided: a judge server, its cached verdict, or the rules (as judge or as fallback)."""
 
     SERVER = "server"
     CACHE = "cache"

@@ -27,9 +27,9 @@ def assert_nothing_lost(server: ChatServer, judge: OpenAIJudge, verdicts: list[V
     """Every verdict that the server gave was kept, and every failure was counted."""
     stats = judge.stats
     by_server = [verdict for verdict in verdicts if verdict.decided_by is Decider.SERVER]
-    stand_ins = [v for v in verdicts if v.decided_by is Decider.RULE_AFTER_FAILURE]
-    assert len(by_server) + len(stand_ins) == len(verdicts)
-    assert stats.stand_in == len(stand_ins)
+    fallbacks = [v for v in verdicts if v.decided_by is Decider.RULE_AFTER_FAILURE]
+    assert len(by_server) + len(fallbacks) == len(verdicts)
+    assert stats.fallback == len(fallbacks)
     assert_all_counted(server, judge)
     for number, verdict in enumerate(verdicts):
         if verdict.decided_by is Decider.SERVER:
@@ -73,7 +73,7 @@ def test_mixed_faults_over_two_thousand_samples(server: ChatServer) -> None:
     assert len(verdicts) == 2000
     assert_nothing_lost(server, judge, verdicts)
     assert len(server.log.faults) > 600
-    assert judge.stats.stand_in < 40
+    assert judge.stats.fallback < 40
     assert set(judge.stats.failures) == {
         "timeout", "connection", "rate_limit", "server_error", "bad_body", "no_choices"
     }  # fmt: skip
@@ -88,7 +88,7 @@ def test_a_question_that_always_fails_is_decided_by_rule_and_counted(server: Cha
     verdicts = judge_all(judge, samples(12))
     assert verdicts[5].decided_by is Decider.RULE_AFTER_FAILURE
     assert verdicts[5].outcome is Outcome.WRONG
-    assert judge.stats.stand_in == 1
+    assert judge.stats.fallback == 1
     assert [v.outcome for v in verdicts if v is not verdicts[5]] == [
         outcome for number, outcome in enumerate(expected(12)) if number != 5
     ]
@@ -153,7 +153,7 @@ def test_a_server_that_dies_and_returns_changes_no_verdict(server: ChatServer) -
     disturbed = judge_all(judge, samples(400))
     killer.join()
     assert disturbed == undisturbed
-    assert judge.stats.stand_in == 0
+    assert judge.stats.fallback == 0
     assert judge.stats.failed > 0
     assert 1.0 < judge.stats.away_seconds < 6.0
 
@@ -207,7 +207,7 @@ def test_a_dead_server_is_rested_and_its_questions_go_to_the_other(server: ChatS
         second.stop()
         verdicts = judge_all(judge, samples(300))
         assert outcomes(verdicts) == expected(300)
-        assert judge.stats.stand_in == 0
+        assert judge.stats.fallback == 0
         assert judge.stats.away_seconds == 0
         assert judge.stats.failed < 80  # at most what was in flight, then it rests
         second.start()

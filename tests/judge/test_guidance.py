@@ -96,7 +96,7 @@ def test_the_first_batch_against_a_server_that_refuses_unknown_fields(
     verdicts = judge_all(judge, samples(96))
     assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
     assert judge._pool.servers[0].guidance is Guidance.PLAIN
-    assert judge.stats.stand_in == judge.stats.failures.get("refused", 0) == 0
+    assert judge.stats.fallback == judge.stats.failures.get("refused", 0) == 0
     before = len(server.log.requests)
     judge_all(judge, samples(20, first=500))
     assert len(server.log.requests) == before + 20  # remembered

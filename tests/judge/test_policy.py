@@ -1,4 +1,4 @@
-"""Who decides: shortcuts, cache, sharing, second questions, stand-ins, and the official way."""
+"""Who decides: shortcuts, cache, sharing, second questions, fallbacks, and the official way."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_cache_is_off_by_setting_and_bounded(server: ChatServer) -> None:
     assert len(small._cache) == 3
 
 
-def test_the_cache_knows_model_and_prompt_and_refuses_stand_ins(
+def test_the_cache_knows_model_and_prompt_and_refuses_fallbacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cache = VerdictCache(10)
@@ -80,8 +80,8 @@ def test_the_cache_knows_model_and_prompt_and_refuses_stand_ins(
     assert cache.get("a", ask("crimson", kind=MATH)) is None
     monkeypatch.setattr("swift_deepeyes.judge.cache.PROMPT_VERSION", "another")
     assert cache.get("a", question) is None
-    stand_in = verdict.model_copy(update={"decided_by": Decider.RULE_AFTER_FAILURE})
-    cache.put("a", ask("other"), stand_in)
+    fallback = verdict.model_copy(update={"decided_by": Decider.RULE_AFTER_FAILURE})
+    cache.put("a", ask("other"), fallback)
     assert cache.get("a", ask("other")) is None
 
 
@@ -113,9 +113,9 @@ def test_unreadable_to_the_end_is_decided_by_rule(server: ChatServer) -> None:
     assert deciders(verdicts) == [Decider.RULE_AFTER_UNREADABLE] * 2
     assert [verdict.is_right for verdict in verdicts] == [True, False]
     assert verdicts[0].reply == "hm"
-    assert judge.stats.stand_in == 2
+    assert judge.stats.fallback == 2
     judge_all(judge, [ask("It's red.")])
-    assert judge.stats.cached == 0  # a stand-in is asked again
+    assert judge.stats.cached == 0  # a fallback is asked again
 
 
 def test_official_asks_the_judge_for_every_visual_sample(server: ChatServer) -> None:

@@ -40,7 +40,7 @@ def test_one_of_two_that_refuses_in_the_middle_is_left_out(
     judge_all(judge, samples(40))
     second.script.chat_status = status
     assert deciders(judge_all(judge, samples(100, first=100))) == {Decider.SERVER}
-    assert judge.stats.stand_in == 0 and judge.stats.failures["absent"] >= 3
+    assert judge.stats.fallback == 0 and judge.stats.failures["absent"] >= 3
     assert sum("left out" in record.message for record in caplog.records) == 1
     assert second.url in caplog.text and str(status) in caplog.text
     second.script.chat_status = 200

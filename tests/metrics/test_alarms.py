@@ -12,8 +12,8 @@ from swift_deepeyes.metrics.alarms import RULES, Alarm, Watch, watched
 from swift_deepeyes.metrics.counts import (
     CROP_SHARE,
     FAILED_CALL_SHARE,
+    FALLBACK_SHARE,
     FORMAT_ERROR_SHARE,
-    STAND_IN_SHARE,
     TRUNCATED_SHARE,
 )
 from swift_deepeyes.metrics.share import Share, chance_above, chance_alike, pooled
@@ -88,7 +88,7 @@ HEALTHY = {
     "format never good": (Signal.FORMAT_ERRORS, [0.5] * 200),
     "a loop now and then": (Signal.DEGENERATE_TEXT, [0.01] * 200),
     "cut now and then": (Signal.TRUNCATION, [0.05] * 200),
-    "a lost reply now and then": (Signal.JUDGE_STAND_INS, [0.003] * 200),
+    "a lost reply now and then": (Signal.JUDGE_FALLBACKS, [0.003] * 200),
     "a retry now and then": (Signal.JUDGE_FAILURES, [0.02] * 200),
 }
 
@@ -106,7 +106,7 @@ TROUBLE = {
     Signal.FORMAT_ERRORS: ([0.1] * 20, [0.6] * 10),
     Signal.DEGENERATE_TEXT: ([0.0] * 20, [0.5] * 10),
     Signal.TRUNCATION: ([0.02] * 20, [0.7] * 10),
-    Signal.JUDGE_STAND_INS: ([0.0] * 20, [0.9] * 2),
+    Signal.JUDGE_FALLBACKS: ([0.0] * 20, [0.9] * 2),
     Signal.JUDGE_FAILURES: ([0.0] * 20, [0.9] * 2),
     Signal.TOOL_USE: ([0.7] * 20, [0.0] * 10),
 }
@@ -128,7 +128,7 @@ def test_each_trouble_has_one_alarm_until_it_has_passed(signal: Signal, batch: i
 
 
 def test_a_judge_that_is_down_from_the_start_is_told_at_once() -> None:
-    (alarm,) = Watch().observe(1, {Signal.JUDGE_STAND_INS: Share(16, 16)})
+    (alarm,) = Watch().observe(1, {Signal.JUDGE_FALLBACKS: Share(16, 16)})
     assert str(alarm).startswith("DeepEyes alarm at step 1: the judge gave no verdict on 100% of")
 
 
@@ -168,7 +168,7 @@ def tally_of_step(
     rates = random.beta(level * spread, (1 - level) * spread, prompts)
     hits = random.binomial(rollouts, rates)
     ranks = MetricSums(), MetricSums()
-    for name in (CROP_SHARE, FORMAT_ERROR_SHARE, TRUNCATED_SHARE, STAND_IN_SHARE):
+    for name in (CROP_SHARE, FORMAT_ERROR_SHARE, TRUNCATED_SHARE, FALLBACK_SHARE):
         for number, of_group in enumerate(hits):
             # The first rollouts are on one rank, the others on another.
             here = min(of_group, rollouts // 2)
@@ -199,7 +199,7 @@ def test_stationary_runs_of_alike_rollouts_are_silent(
             )
             told = told_signals(steps)
             # 10 and 20 % of verdicts by rules are an alarm, and rightly.
-            assert set(told) <= {Signal.JUDGE_STAND_INS}, (seed, level, told)
+            assert set(told) <= {Signal.JUDGE_FALLBACKS}, (seed, level, told)
 
 
 @pytest.mark.parametrize("correlation", [0.1, 0.8])
@@ -219,7 +219,7 @@ def test_calls_to_the_judge_that_fail_together_are_not_many_observations() -> No
     tally.mean(FAILED_CALL_SHARE, 300, 400)
     assert watched(tally, Share())[Signal.JUDGE_FAILURES] == Share(), "of no prompt"
     for number in range(4):
-        tally.group(STAND_IN_SHARE, str(number), 0, 8)
+        tally.group(FALLBACK_SHARE, str(number), 0, 8)
     assert watched(tally, Share())[Signal.JUDGE_FAILURES] == Share(3, 4)
 
 

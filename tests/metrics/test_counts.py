@@ -154,9 +154,9 @@ def test_the_area_of_crops_and_of_crops_of_crops() -> None:
 
 def test_stand_ins_among_verdicts() -> None:
     by_judge = Verdict(outcome=Outcome.RIGHT, decided_by=Decider.SERVER)
-    stand_in = Verdict(outcome=Outcome.RIGHT, decided_by=Decider.RULE_AFTER_FAILURE)
-    records = [DIRECT.model_copy(update={"verdict": v}) for v in (by_judge, stand_in, None)]
-    assert values(*records)["judge/stand_in_share"] == 0.5
+    fallback = Verdict(outcome=Outcome.RIGHT, decided_by=Decider.RULE_AFTER_FAILURE)
+    records = [DIRECT.model_copy(update={"verdict": v}) for v in (by_judge, fallback, None)]
+    assert values(*records)["judge/fallback_share"] == 0.5
 
 
 def test_judge_figures_of_ranks_add_up() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
-from swift_deepeyes.scoring.answers import find_boxes
+from swift_deepeyes.scoring.answers import find_boxed
 from swift_deepeyes.scoring.extraction import FormatError
 from swift_deepeyes.scoring.official import official_text, read_officially
 from swift_deepeyes.scoring.row import ScoredRow
@@ -301,11 +301,16 @@ MATH = [
         reference="4",
     ),
     Case("nested braces", (r"\boxed{\frac{1}{2}}",), WRONG, RIGHT, reference=r"\frac{1}{2}"),
-    Case("no box", ("<answer>4</answer>",), NOTHING, NOTHING, (E.MISSING_BOX,), "4"),
+    Case("no box", ("<answer>4</answer>",), NOTHING, NOTHING, (E.MISSING_BOXED,), "4"),
     Case("empty box", (r"\boxed{}",), NOTHING, NOTHING, (E.EMPTY_ANSWER,), "4"),
-    Case("two boxes", (r"\boxed{3} \boxed{4}",), SLOPPY, SLOPPY, (E.SEVERAL_BOXES,), "4"),
+    Case("two boxes", (r"\boxed{3} \boxed{4}",), SLOPPY, SLOPPY, (E.SEVERAL_BOXED,), "4"),
     Case(
-        "box in a thought", (r"<think>\boxed{4}</think>",), NOTHING, NOTHING, (E.MISSING_BOX,), "4"
+        "box in a thought",
+        (r"<think>\boxed{4}</think>",),
+        NOTHING,
+        NOTHING,
+        (E.MISSING_BOXED,),
+        "4",
     ),
     Case(
         "unfinished thought", (r"<think>so \boxed{4}",), SLOPPY, SLOPPY, (E.UNBALANCED_THINK,), "4"
@@ -315,7 +320,7 @@ MATH = [
         (r"\boxed{\boxed{4}}",),
         WRONG,
         (0, -1, 0),
-        (E.SEVERAL_BOXES,),
+        (E.SEVERAL_BOXED,),
         "4",
     ),
     Case(
@@ -323,7 +328,7 @@ MATH = [
         ((r"\boxed{3}", REFUSAL), r"\boxed{4}"),
         RIGHT,
         SLOPPY,
-        (E.EARLY_BOX,),
+        (E.EARLY_BOXED,),
         "4",
     ),
     Case(
@@ -331,7 +336,7 @@ MATH = [
         (r"\boxed{4}} or \boxed{\frac{4}",),
         (0, -1, 0),
         SLOPPY,
-        (E.BROKEN_BOX,),
+        (E.BROKEN_BOXED,),
         "4",
     ),
     Case(
@@ -464,7 +469,7 @@ def test_the_official_answer_is_the_instructions_dots_where_the_model_gives_none
     ],
 )
 def test_boxes_are_read_whole(text: str, contents: tuple[str, ...]) -> None:
-    assert find_boxes(text).contents == contents
+    assert find_boxed(text).contents == contents
 
 
 TAGS = ["<think>", "</think>", "<answer>", "</answer>", "<tool_response>", "</tool_response>"]

@@ -1,4 +1,4 @@
-"""Judging by rules alone: as judge of its own, as stand-in, and for what needs no judge.
+"""Judging by rules alone: as judge of its own, as fallback, and for what needs no judge.
 
 False positives are worse here than false negatives: what is not plainly the same is wrong.
 """

@@ -1,0 +1,1 @@
+"""Former names, kept because the first README told users to import them."""
