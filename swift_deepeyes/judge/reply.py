@@ -25,7 +25,7 @@ _LAST_MARKER = r"(?:final\s+answer|result|outcome|最终答案|结果)"
 _ONLY_MARKER = r"(?:answer|output|correct|答案|分析)"
 _BEFORE = r"(?:(?:so|therefore|thus|hence|the|my|our|final|overall|equivalence)\b,?\s*){0,4}"
 _SEPARATOR = (
-    r"\s*(?:\([^()]{0,40}\))?\s*"
+    r"\s*(?:\((?:(?!10)[^()2-9]){0,40}\))?\s*"  # "(0 or 1)", but no scale of five or ten
     r"(?:[:=|\u2192\u2013\u2014]|-+>|-\s|\bis\b:?|\bshould be\b|是|为)[\s\"'(\[{<|:]*"
 )
 _VALUE = r"(?P<value>\S.{0,300})"
