@@ -48,6 +48,7 @@ class Script:
     fault: Callable[[Request], Fault] = lambda request: Fault.NONE
     refuse: Callable[[Request], str | None] = lambda request: None  # an error with this message
     refuse_status: int = 400
+    refuse_delay: Callable[[Request], float] = lambda request: 0.0  # seconds
     words_are_tokens: bool = False  # cut a reply at `max_tokens` words, as a model's would be
     choice: Callable[[Request], dict[str, Any]] | None = None  # the whole choice, instead of reply
     latency: float = 0.0
@@ -181,6 +182,7 @@ class ChatServer:
         try:
             refusal = script.refuse(request)
             if refusal is not None:
+                await asyncio.sleep(script.refuse_delay(request))
                 body = {"object": "error", "message": refusal}
                 return await _send(writer, script.refuse_status, body)
             if script.chat_status != 200:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from swift_deepeyes.judge.guidance import Guidance, guided_fields
 from swift_deepeyes.scoring.verdict import Decider, QuestionKind
 from tests.judge.chat_server import ChatServer, Fault
-from tests.judge.judging import ask, judge_all, make, samples, truth
+from tests.judge.judging import NUMBER, ask, judge_all, make, samples, truth
 
 
 def guided(request: dict[str, Any]) -> str | None:
@@ -102,21 +100,23 @@ def test_the_first_batch_against_a_server_that_refuses_unknown_fields(
     assert len(server.log.requests) == before + 20  # remembered
 
 
-def test_only_the_newest_spelling_is_refused_and_replies_cross(server: ChatServer) -> None:
-    """Calls that were refused in a spelling, after another call had proved an older one."""
+@pytest.mark.parametrize("known", [set(), {"guided_choice"}])
+def test_a_refusal_that_comes_after_another_call_found_out(
+    server: ChatServer, known: set[str]
+) -> None:
+    """Half of the calls are refused in the newest spelling when an older one is proven already."""
     server.script.reply = truth
-    dice = random.Random(3)
-
-    def refuse(request: dict[str, Any]) -> str | None:
-        time.sleep(dice.random() * 0.002)  # so that refusals and replies mix
-        return guided(request)
-
-    server.script.refuse = refuse
-    server.script.latency = 0.001
+    server.script.refuse = lambda request: (
+        "unknown field" if (GUIDANCE_FIELDS - known) & request.keys() else None
+    )
+    server.script.refuse_delay = lambda request: (
+        0.3 if NUMBER.search(request["messages"][0]["content"])[1] in "13579" else 0.0
+    )
     judge = make(server.url)
     verdicts = judge_all(judge, samples(64))
     assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
-    assert judge._pool.servers[0].guidance is Guidance.LEGACY
+    assert judge._pool.servers[0].guidance is (Guidance.LEGACY if known else Guidance.PLAIN)
+    assert judge.stats.failed == 0
 
 
 def test_one_500_is_not_a_server_without_guidance(server: ChatServer) -> None:
