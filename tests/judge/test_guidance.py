@@ -110,13 +110,13 @@ def test_a_refusal_that_comes_after_another_call_found_out(
         "unknown field" if (GUIDANCE_FIELDS - known) & request.keys() else None
     )
     server.script.refuse_delay = lambda request: (
-        0.3 if NUMBER.search(request["messages"][0]["content"])[1] in "13579" else 0.0
+        0.12 if NUMBER.search(request["messages"][0]["content"])[1] in "13579" else 0.0
     )
     judge = make(server.url)
     verdicts = judge_all(judge, samples(64))
     assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
     assert judge._pool.servers[0].guidance is (Guidance.LEGACY if known else Guidance.PLAIN)
-    assert judge.stats.failed == 0
+    assert "refused" not in judge.stats.failures
 
 
 def test_one_500_is_not_a_server_without_guidance(server: ChatServer) -> None:
