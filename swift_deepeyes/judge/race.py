@@ -93,7 +93,11 @@ class Race:
     def _note_overtaken(self, winner: _Call) -> None:
         """Calls that were made before the one that brought the reply hung: they failed."""
         for task, call in self._calls.items():
-            if call.number < winner.number and not task.done():
+            if call.number > winner.number:
+                continue
+            if task.done():  # it failed, and was counted, in the same moment
+                self._tally.retries += task.exception() is not None
+            else:
                 self._tally.failures[FailureKind.TIMEOUT] += 1
                 self._tally.retries += 1
                 self._patience.give_back()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +14,11 @@ from swift_deepeyes.judge.patience import Patience
 from swift_deepeyes.scoring.verdict import Decider, Outcome
 from tests.judge.chat_server import ChatServer, Fault
 from tests.judge.judging import judge_all, make, samples, truth
+from swift_deepeyes.judge.client import Reply
+from swift_deepeyes.judge.errors import CallFailedError, FailureKind
+from swift_deepeyes.judge.race import CallFailedAtServerError, Race
+from swift_deepeyes.judge.server import Pool, Server
+from swift_deepeyes.judge.stats import Tally
 
 ONE_CALL = 0.05
 
@@ -98,6 +105,33 @@ def test_a_server_that_is_slow_as_a_whole_is_not_asked_twice(server: ChatServer)
     assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
     assert judge.stats.hedged <= 20
     assert len(server.log.requests) <= 200 + judge.stats.hedged
+
+
+def test_a_call_that_fails_in_the_moment_of_the_reply_is_a_failure_and_a_retry() -> None:
+    async def race_once() -> Tally:
+        tally, end, pool = Tally(latencies=[0.01] * 5), asyncio.Event(), Pool.of(("http://a",), "m")
+        pool.servers[0].introduce("m")
+        asked = itertools.count()
+
+        async def ask(server: Server) -> Reply:
+            number = next(asked)
+            await end.wait()
+            if number == 0:
+                tally.failures[FailureKind.TIMEOUT] += 1
+                failure = CallFailedError(FailureKind.TIMEOUT, "hung")
+                raise CallFailedAtServerError(server, failure)
+            return Reply("1", 0.3)
+
+        race = Race(ask, pool, Patience(tally.latencies, ()), tally)
+        asyncio.get_running_loop().call_later(0.45, end.set)
+        assert (await race.run(pool.servers[0])).text == "1"
+        return tally
+
+    async def races() -> list[Tally]:
+        return await asyncio.gather(*(race_once() for _ in range(16)))
+
+    for tally in asyncio.run(races()):
+        assert (tally.hedged, tally.failures.total(), tally.retries) == (1, 1, 1)
 
 
 def test_calls_beside_others_are_a_tenth_at_most_but_those_that_help_are_free() -> None:
