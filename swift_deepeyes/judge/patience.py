@@ -7,8 +7,8 @@ from statistics import median
 
 from swift_deepeyes.judge.stats import percentile
 
-SHORTEST_SECONDS = 0.25  # below that, what is slow is this machine
-MEDIANS, P95S = 3.0, 1.5  # a reply is overdue when it takes that many times the usual
+SHORTEST_SECONDS = 0.5  # below that, what is slow is this machine
+MEDIANS, P95S = 5.0, 3.0  # a reply is overdue when it takes that many times the usual
 REPLIES_NEEDED = 3  # to know what is usual
 LEAST_HEDGES, HEDGE_SHARE = 4, 0.1  # of the replies that the batch has got so far
 
