@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.judge.patience import Patience
-from swift_deepeyes.scoring.verdict import Decider, Outcome
-from tests.judge.chat_server import ChatServer, Fault
-from tests.judge.judging import judge_all, make, samples, truth
 from swift_deepeyes.judge.client import Reply
 from swift_deepeyes.judge.errors import CallFailedError, FailureKind
+from swift_deepeyes.judge.patience import Patience
 from swift_deepeyes.judge.race import CallFailedAtServerError, Race
 from swift_deepeyes.judge.server import Pool, Server
 from swift_deepeyes.judge.stats import Tally
+from swift_deepeyes.scoring.verdict import Decider, Outcome
+from tests.judge.chat_server import ChatServer, Fault
+from tests.judge.judging import judge_all, make, samples, truth
 
 ONE_CALL = 0.05
 
