@@ -115,7 +115,8 @@ def read_line(line: str, *, is_value: bool = False) -> Outcome | None:
     word, joint, remark = match["word"].lower(), match["joint"].strip(), match["remark"]
     if _DOUBT.search(remark) or (word in _OTHER_DIGIT and _OTHER_DIGIT[word].search(remark)):
         return None
-    if joint in (",", ";", ".") and word in ("1", "0", "no") and remark[:1].isdigit():
+    is_number = word[0].isdigit() or word == "no"
+    if joint in (",", ";", ".") and is_number and remark[:1].isdigit():
         return None  # "1, 2 and 3 are red", "No. 1"
     outcome = outcome_of(word)
     if outcome is Outcome.RIGHT:

@@ -15,7 +15,7 @@ from swift_deepeyes.judge.errors import CallFailedError, FailureKind
 from swift_deepeyes.judge.patience import Patience
 from swift_deepeyes.judge.race import CallFailedAtServerError, Race
 from swift_deepeyes.judge.server import Pool, Server
-from swift_deepeyes.judge.stats import Tally
+from swift_deepeyes.judge.stats import JudgeCounts
 from swift_deepeyes.scoring.verdict import Decider, Outcome
 from tests.judge.chat_server import ChatServer, Fault
 from tests.judge.judging import judge_all, make, samples, truth
@@ -108,8 +108,9 @@ def test_a_server_that_is_slow_as_a_whole_is_not_asked_twice(server: ChatServer)
 
 
 def test_a_call_that_fails_in_the_moment_of_the_reply_is_a_failure_and_a_retry() -> None:
-    async def race_once() -> Tally:
-        tally, end, pool = Tally(latencies=[0.01] * 5), asyncio.Event(), Pool.of(("http://a",), "m")
+    async def race_once() -> JudgeCounts:
+        tally, end = JudgeCounts(latencies=[0.01] * 5), asyncio.Event()
+        pool = Pool.of(("http://a",), "m")
         pool.servers[0].introduce("m")
         asked = itertools.count()
 
@@ -127,7 +128,7 @@ def test_a_call_that_fails_in_the_moment_of_the_reply_is_a_failure_and_a_retry()
         assert (await race.run(pool.servers[0])).text == "1"
         return tally
 
-    async def races() -> list[Tally]:
+    async def races() -> list[JudgeCounts]:
         return await asyncio.gather(*(race_once() for _ in range(16)))
 
     for tally in asyncio.run(races()):
