@@ -82,9 +82,10 @@ def test_the_other_server_is_asked(server: ChatServer) -> None:
         deaf.script.hang = 120.0
         started = time.monotonic()
         verdicts = judge_all(judge, samples(200, first=300))
-        assert time.monotonic() - started < 5.0
+        assert time.monotonic() - started < 20.0  # not 120
         assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
-        assert judge._pool.servers[1].is_resting
+        # Rested after three; the rest may just be over.
+        assert judge._pool.servers[1].failures_in_a_row >= 3
 
 
 def test_a_server_that_is_slow_as_a_whole_is_not_asked_twice(server: ChatServer) -> None:
