@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -130,12 +129,6 @@ def read_settings() -> Settings:
     except ValidationError as error:
         lines = [_describe(problem) for problem in error.errors()]
         raise SettingsError("; ".join(lines)) from None
-
-
-@lru_cache(maxsize=1)
-def settings() -> Settings:
-    """The settings of this process, read once."""
-    return read_settings()
 
 
 def _variable(name: str) -> str:

@@ -56,9 +56,9 @@ def prepare(
     from rich.console import Console
 
     from swift_deepeyes.cli.prepare_tables import nothing_left, render
+    from swift_deepeyes.cli.progress import ConsoleProgress
     from swift_deepeyes.preparation.errors import PrepareError
     from swift_deepeyes.preparation.pool import available_cores
-    from swift_deepeyes.preparation.progress import ProgressBars
     from swift_deepeyes.preparation.recipe import Recipe
     from swift_deepeyes.preparation.run import find_sources
     from swift_deepeyes.preparation.run import prepare as prepare_files
@@ -76,7 +76,7 @@ def prepare(
     )
     console = Console()
     try:
-        with ProgressBars(console) as progress:
+        with ConsoleProgress(console) as progress:
             report = prepare_files(data, out, recipe, workers or available_cores(), progress)
     except PrepareError as error:
         typer.secho(f"error: {error}", fg="red", err=True)

@@ -25,11 +25,10 @@ from swift_deepeyes.metrics.counts import PREFIX, worth_a_curve
 from swift_deepeyes.metrics.share import Share
 from swift_deepeyes.metrics.sums import MetricSums, merged
 from swift_deepeyes.ms_swift.compat import add_callback, equip
-from swift_deepeyes.ms_swift.limits import remember_arguments
-from swift_deepeyes.ms_swift.recorder import Told, recorder
+from swift_deepeyes.ms_swift.process import process
+from swift_deepeyes.ms_swift.recorder import Told
 from swift_deepeyes.ms_swift.records import EVAL, TRAIN, BatchPlace
 from swift_deepeyes.record.record import RunInfo
-from swift_deepeyes.settings import settings
 
 logger = logging.getLogger(__name__)
 
@@ -62,47 +61,47 @@ class DeepEyesMetrics(TrainerCallback):
         self._batches = 0
         self._windows = {TRAIN: _Window(), EVAL: _Window()}
         self._equal_seen = 0
-        recorder().locate = self._locate
+        process.recorder.locate = self._locate
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Agree on a name for this run, and write what it is."""
         equip(self.trainer)
-        remember_arguments(args)
+        process.remember_arguments(args)
         self._run = gather_object([self._run])[0]
         if state.is_world_process_zero:
-            recorder().guard(self._write_run)
+            process.recorder.guard(self._write_run)
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write the batch that was generated in this micro-step, if one was."""
-        recorder().finish(self._tell)
+        process.recorder.finish(self._tell)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Bring the step's metrics into the log that the trainer is about to write."""
-        recorder().finish(self._tell)
-        if recorder().batches == 0:  # no reward of ours, on any rank
+        process.recorder.finish(self._tell)
+        if process.recorder.batches == 0:  # no reward of ours, on any rank
             return
         tally = _over_ranks()
-        recorder().guard(lambda: self._report(state.global_step, tally))
+        process.recorder.guard(lambda: self._report(state.global_step, tally))
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The same for a step of evaluation, without alarms."""
-        recorder().finish(self._tell)
-        if recorder().batches:
+        process.recorder.finish(self._tell)
+        if process.recorder.batches:
             tally = _over_ranks()
-            recorder().guard(lambda: self._report_evaluation(tally))
+            process.recorder.guard(lambda: self._report_evaluation(tally))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Write what the trainer logs, ours and its own, as a line beside the trajectories."""
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
-        recorder().guard(lambda: self._write_line(state.global_step, logs))
+        process.recorder.guard(lambda: self._write_line(state.global_step, logs))
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Wait for the disk."""
-        recorder().guard(recorder().close)
+        process.recorder.guard(process.recorder.close)
 
     def _write_run(self) -> None:
-        recorder().write_run(_run_info(self.args, self.trainer))
+        process.recorder.write_run(_run_info(self.args, self.trainer))
 
     def _write_line(self, step: int, logs: Mapping[str, Any]) -> None:
         if step != self._line_step:
@@ -113,10 +112,11 @@ class DeepEyesMetrics(TrainerCallback):
             for name, value in logs.items()
             if isinstance(value, int | float) and math.isfinite(value)
         }
-        recorder().write_metrics(step, self._line)
+        process.recorder.write_metrics(step, self._line)
 
     def _report(self, step: int, tally: MetricSums) -> None:
-        new_batches, self._batches = recorder().batches - self._batches, recorder().batches
+        batches = process.recorder.batches
+        new_batches, self._batches = batches - self._batches, batches
         if not tally.totals:  # a step that trains on what an earlier one generated
             return
         is_new_log = self._show(TRAIN, tally)
@@ -138,7 +138,7 @@ class DeepEyesMetrics(TrainerCallback):
             generations = getattr(trainer, "num_generations_eval", generations)
         return BatchPlace(
             run=self._run,
-            number=recorder().batches,
+            number=process.recorder.batches,
             # The step that is being made; the trainer counts it when it is done.
             step=trainer.state.global_step + is_training,
             rank=trainer.accelerator.process_index,
@@ -223,7 +223,7 @@ def install_metrics() -> None:
 
 
 def _over_ranks() -> MetricSums:
-    return merged(gather_object([recorder().take_tally()]))
+    return merged(gather_object([process.recorder.take_tally()]))
 
 
 def _is_dynamic(trainer: Any) -> bool:
@@ -237,7 +237,7 @@ def _run_id(seconds: float) -> str:
 
 def _run_info(args: Any, trainer: Any) -> RunInfo:
     # Addresses, keys and paths stay out: people pass log directories on.
-    chosen = settings().model_dump(mode="json", exclude_defaults=True, exclude=_PRIVATE)
+    chosen = process.settings.model_dump(mode="json", exclude_defaults=True, exclude=_PRIVATE)
     told = {f"DEEPEYES_{name.upper()}": value for name, value in chosen.items()}
     told |= {name: getattr(args, name, None) for name in _TOLD_SETTINGS}
     told["reward_funcs"] = " ".join(trainer.reward_func_names)

@@ -15,13 +15,12 @@ from typing import Any
 
 from swift_deepeyes.episode.context import ROOM_TO_ANSWER
 from swift_deepeyes.ms_swift.compat import LIFTS_PROMPT_LIMIT
+from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.request import as_mapping, is_continued
-from swift_deepeyes.settings import Settings, settings
+from swift_deepeyes.settings import Settings
 
 PROMPT_FLAG = "--max_length"
 _IMAGES = "limit_mm_per_prompt"
-
-_run_arguments: Any = None
 
 
 class PromptTooLargeError(ValueError):
@@ -34,13 +33,6 @@ class ContextLimit:
 
     tokens: int
     source: str
-
-
-def remember_arguments(args: Any) -> None:
-    """Keep the run's arguments (an `RLHFArguments`/`GRPOConfig`, or None) for the scheduler."""
-    global _run_arguments
-    if args is not None:
-        _run_arguments = args
 
 
 def context_limit(chosen: Settings, engine: Any, template: Any) -> ContextLimit | None:
@@ -67,7 +59,7 @@ def is_unbounded(mode: str, messages: Sequence[Mapping[str, Any]]) -> bool:
     """
     if mode == "vllm":
         return is_continued(messages)
-    if _run_arguments is None:  # supervised training: there it bounds conversations
+    if process.run_arguments is None:  # supervised training: there it bounds conversations
         return False
     return is_continued(messages) or (_uses_ray() and messages[-1].get("role") == "assistant")
 
@@ -78,7 +70,8 @@ def check_prompt(engine: Any, images: int, tokens: int = 0) -> None:
         if images > limit:
             raise PromptTooLargeError(
                 f"A row has {images} images, and vLLM takes {limit} per prompt. The fix: "
-                f"--vllm_limit_mm_per_prompt '{{\"image\": {settings().max_images}}}', or without "
+                f"--vllm_limit_mm_per_prompt '{{\"image\": {process.settings.max_images}}}', or "
+                "without "
                 "such rows (colocate mode: --truncation_strategy delete replaces them)"
             )
     for context in _engine_limits(engine):
@@ -92,8 +85,8 @@ def check_prompt(engine: Any, images: int, tokens: int = 0) -> None:
 def _image_limits(engine: Any) -> list[int]:
     given = (
         getattr(engine, _IMAGES, None),
-        getattr(_run_arguments, f"vllm_{_IMAGES}", None),
-        as_mapping(getattr(_run_arguments, "vllm_engine_kwargs", None)).get(_IMAGES),
+        getattr(process.run_arguments, f"vllm_{_IMAGES}", None),
+        as_mapping(getattr(process.run_arguments, "vllm_engine_kwargs", None)).get(_IMAGES),
     )
     counts = (_image_count(as_mapping(value).get("image")) for value in given)
     return [count for count in counts if count is not None]
@@ -101,11 +94,11 @@ def _image_limits(engine: Any) -> list[int]:
 
 def _engine_limits(engine: Any) -> list[ContextLimit]:
     model = getattr(getattr(engine, "engine", None), "model_config", None)
-    engine_arguments = as_mapping(getattr(_run_arguments, "vllm_engine_kwargs", None))
+    engine_arguments = as_mapping(getattr(process.run_arguments, "vllm_engine_kwargs", None))
     return _known(
         ("max_model_len of the engine", getattr(engine, "max_model_len", None)),
         ("max_model_len of vLLM", getattr(model, "max_model_len", None)),
-        ("--vllm_max_model_len", getattr(_run_arguments, "vllm_max_model_len", None)),
+        ("--vllm_max_model_len", getattr(process.run_arguments, "vllm_max_model_len", None)),
         ("--vllm_engine_kwargs", engine_arguments.get("max_model_len")),
     )
 
@@ -133,11 +126,11 @@ def _is_lifted(engine: Any) -> bool:
         return False
     if engine is not None:
         return True
-    return _run_arguments is not None and not _uses_ray()
+    return process.run_arguments is not None and not _uses_ray()
 
 
 def _uses_ray() -> bool:
-    return bool(getattr(_run_arguments, "use_ray", False))
+    return bool(getattr(process.run_arguments, "use_ray", False))
 
 
 def _image_count(value: Any) -> int | None:

@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine, RunInfo
 from swift_deepeyes.record.writer import Quota, Staged, TrajectoryLog
 from swift_deepeyes.scoring.row import ScoredRow
 from swift_deepeyes.scoring.score import SampleScore
-from swift_deepeyes.settings import Settings, settings
+from swift_deepeyes.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class _Pending:
 
 
 class Recorder:
-    """One per process (`recorder()`)."""
+    """One per process (`process.recorder`)."""
 
     def __init__(self, chosen: Settings) -> None:
         self.batches = 0
@@ -191,12 +191,6 @@ class Recorder:
             self._log = TrajectoryLog(folder, quota)
             atexit.register(self.close)
         return self._log
-
-
-@lru_cache(maxsize=1)
-def recorder() -> Recorder:
-    """The collector of this process."""
-    return Recorder(settings())
 
 
 def _row_of(columns: Mapping[str, object], index: int) -> dict[str, object]:

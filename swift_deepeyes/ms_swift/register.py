@@ -11,6 +11,7 @@ import functools
 from swift_deepeyes.ms_swift.callback import install_metrics
 from swift_deepeyes.ms_swift.compat import mend_encoding, multi_turns, orms
 from swift_deepeyes.ms_swift.limits import check_prompt, is_unbounded
+from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.rewards import (
     DeepEyesAccuracy,
     DeepEyesFormat,
@@ -19,7 +20,6 @@ from swift_deepeyes.ms_swift.rewards import (
 )
 from swift_deepeyes.ms_swift.rows import install_row_preprocessor
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
-from swift_deepeyes.settings import settings
 from swift_deepeyes.tools import load_entry_points
 
 
@@ -28,7 +28,7 @@ def register_all() -> None:
 
     Raises `SettingsError` for a wrong `DEEPEYES_*` value: better at start than after hours.
     """
-    settings()
+    _ = process.settings
     load_entry_points()
     mend_encoding(is_unbounded, functools.partial(check_prompt, None))
     multi_turns["deepeyes_scheduler"] = DeepEyesScheduler

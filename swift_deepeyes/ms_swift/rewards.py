@@ -13,20 +13,15 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
-from swift_deepeyes.judge import Judge, JudgeError, make_judge
+from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.ms_swift.compat import AsyncORM
 from swift_deepeyes.ms_swift.launcher import tell_launcher
-from swift_deepeyes.ms_swift.limits import remember_arguments
-from swift_deepeyes.ms_swift.recorder import recorder
+from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError, SchedulerCheck
 from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, read_row
 from swift_deepeyes.scoring.score import SampleScore, score_batch
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
-from swift_deepeyes.settings import Settings, settings
-
-_in_flight: dict[tuple[int, ...], asyncio.Task[list[SampleScore]]] = {}
 
 
 class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no types
@@ -34,8 +29,8 @@ class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no t
 
     def __init__(self, args: object = None, **kwargs: object) -> None:
         """Called by ms-swift. Raises `SettingsError` for a wrong `DEEPEYES_*` value."""
-        settings()
-        remember_arguments(args)
+        _ = process.settings
+        process.remember_arguments(args)
         self._scheduler = SchedulerCheck(args)
 
     async def __call__(self, completions: Sequence[object], **kwargs: object) -> list[float | None]:
@@ -149,10 +144,10 @@ async def score_columns(
     `JudgeError` if the judge is away for good.
     """
     key = _identity(completions, columns)
-    task = _in_flight.get(key)
+    task = process.in_flight.get(key)
     if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
         task = asyncio.get_running_loop().create_task(_score(completions, columns))
-        _in_flight[key] = task
+        process.in_flight[key] = task
         task.add_done_callback(lambda done: _forget(key, done))
     # Shielded, so that a caller that is cancelled does not take the others' scores with it.
     return await asyncio.shield(task)
@@ -164,14 +159,14 @@ def _identity(completions: Sequence[object], columns: Mapping[str, object]) -> t
 
 
 def _forget(key: tuple[int, ...], task: asyncio.Task[list[SampleScore]]) -> None:
-    if _in_flight.get(key) is task:
-        del _in_flight[key]
+    if process.in_flight.get(key) is task:
+        del process.in_flight[key]
 
 
 async def _score(completions: Sequence[object], columns: Mapping[str, object]) -> list[SampleScore]:
     rows = [read_row(row) for row in _rows(completions, columns)]
-    scores = await score_batch(rows, _ask_judge, settings().scoring)
-    recorder().observe(rows, scores, columns)
+    scores = await score_batch(rows, _ask_judge, process.settings.scoring)
+    process.recorder.observe(rows, scores, columns)
     return scores
 
 
@@ -191,17 +186,11 @@ def _at(column: object, index: int) -> object:
 
 
 async def _ask_judge(questions: list[JudgeQuestion]) -> list[Verdict]:
-    judge = _judge(settings())
+    judge = process.judge
     try:
         return await judge.verdicts(questions)
     except JudgeError as error:
         tell_launcher(error)
         raise
     finally:
-        recorder().observe_judge(judge)
-
-
-@lru_cache(maxsize=1)
-def _judge(chosen: Settings) -> Judge:
-    """The judge of this process, made when the first question comes up."""
-    return make_judge(chosen)
+        process.recorder.observe_judge(judge)

@@ -27,6 +27,7 @@ from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
 from swift_deepeyes.ms_swift.media_tokens import MediaTokens
+from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.request import (
     Prompt,
     has_parts,
@@ -37,7 +38,6 @@ from swift_deepeyes.ms_swift.request import (
 from swift_deepeyes.ms_swift.scheduler_check import warn_of_missing_columns
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
 from swift_deepeyes.ms_swift.tokens import TokenCounter
-from swift_deepeyes.settings import settings
 from swift_deepeyes.tools import toolbox_of_row
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class DeepEyesScheduler(Scheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._settings = settings()
+        self._settings = process.settings
         self._running: dict[Any, _Running] = {}
         self._has_told = False
         self._pictures = ViewCache(int(self._settings.picture_cache_gb * 2**30))

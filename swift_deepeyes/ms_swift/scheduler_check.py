@@ -9,16 +9,13 @@ it, or `rollout_infos` holds what schedulers leave there (server mode).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
+from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.scoring.row import read_record, turns_of
 from swift_deepeyes.scoring.transcript import prompt_of, text_of
 from swift_deepeyes.tools import toolbox_of_row
-
-logger = logging.getLogger(__name__)
 
 Columns = Mapping[str, object]
 _FLAG = "--multi_turn_scheduler"
@@ -100,7 +97,6 @@ def warn_of_missing_columns() -> None:
     )
 
 
-@cache
 def _warn(message: str) -> None:
     """Once per process: every reward function looks at every batch."""
-    logger.warning("%s", message)
+    process.warn_once(message, message)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from swift_deepeyes.episode.messages import names_no_toolbox
 from swift_deepeyes.episode.tool import Tool, Toolbox
+from swift_deepeyes.once import warn_once
 from swift_deepeyes.tools.rotate import RotateTool
 from swift_deepeyes.tools.zoom import ZoomTool
 
@@ -20,7 +21,6 @@ ENTRY_POINT_GROUP = "swift_deepeyes.tools"
 ToolClass = TypeVar("ToolClass", bound=type[Tool[Any]])
 
 _toolboxes: dict[str, dict[str, Tool[Any]]] = {}
-_warned: set[str] = set()
 
 
 def register_tool(env_name: str) -> Callable[[ToolClass], ToolClass]:
@@ -83,12 +83,10 @@ def _announced(prompt: str) -> Toolbox | None:
 
 
 def _warn_unknown(name: str) -> None:
-    if name not in _warned:
-        _warned.add(name)
-        logger.warning(
-            "env_name %r names no toolbox (known: %s); its rows get the tools that their prompts "
-            "announce. Register one with swift_deepeyes.tools.register_tool(%r).",
-            name,
-            ", ".join(sorted(_toolboxes)),
-            name,
-        )
+    known = ", ".join(sorted(_toolboxes))
+    warn_once(
+        logger,
+        f"toolbox {name}",
+        f"env_name {name!r} names no toolbox (known: {known}); its rows get the tools that their "
+        f"prompts announce. Register one with swift_deepeyes.tools.register_tool({name!r}).",
+    )

@@ -13,7 +13,7 @@ from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
 from swift_deepeyes.judge import make_judge
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
-from swift_deepeyes.settings import Settings, settings
+from swift_deepeyes.settings import Settings
 from tests.e2e.toy import Toy, training_steps
 from tests.judge.chat_server import ChatServer
 
@@ -67,10 +67,11 @@ def test_rewards_against_swift_deploy(
 
 def check_rewards(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reward functions, as ms-swift calls them, with this server as the judge."""
+    from swift_deepeyes.ms_swift.process import process
     from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward
 
     monkeypatch.setenv("DEEPEYES_JUDGE_BASE_URL", url)
-    settings.cache_clear()
+    process.reset()
     try:
         texts = [f"<think>I look.</think><answer>{q.answer}</answer>" for q in questions(3)]
         columns = {
@@ -81,7 +82,7 @@ def check_rewards(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         accuracy = asyncio.run(DeepEyesAccuracy()(texts, **columns))
         reward = asyncio.run(DeepEyesReward()(texts, **columns))
     finally:
-        settings.cache_clear()
+        process.reset()
     assert all(value in (0.0, 1.0) for value in accuracy)
     assert reward == [0.8 * value if value else 0.0 for value in accuracy]
 

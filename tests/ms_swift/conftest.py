@@ -6,6 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from swift_deepeyes.demo.families import PIXEL_VARIABLES, set_pixel_variables
+from swift_deepeyes.ms_swift.process import process
+
+
+@pytest.fixture(autouse=True)
+def fresh_process() -> Iterator[None]:
+    """Settings, judge, recorder and warnings as in a process that has just begun."""
+    process.reset()
+    yield
+    process.reset()
 
 
 @pytest.fixture

@@ -5,32 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from swift_deepeyes.ms_swift import callback, rewards
+from swift_deepeyes.ms_swift import callback
 from swift_deepeyes.ms_swift.callback import DeepEyesMetrics
-from swift_deepeyes.ms_swift.recorder import recorder
 from swift_deepeyes.ms_swift.rewards import DeepEyesReward
-from swift_deepeyes.settings import settings
-
-CACHES = (settings, recorder, rewards._judge)
 
 
 @pytest.fixture(autouse=True)
-def own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
     monkeypatch.setattr(callback, "gather_object", list)
-    for cache in CACHES:
-        cache.cache_clear()
-    yield
-    recorder().close()
-    for cache in CACHES:
-        cache.cache_clear()
 
 
 def run(logs: dict[str, Any]) -> list[float]:

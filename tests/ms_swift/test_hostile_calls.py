@@ -12,7 +12,6 @@ from swift.infer_engine.protocol import RolloutInferRequest
 from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.episode.trajectory import CallStatus, Trajectory
 from swift_deepeyes.episode.view import to_png
-from swift_deepeyes.ms_swift import scheduler_check
 from swift_deepeyes.record.record import LoggedTrajectory
 from tests.ms_swift.drivers import run_colocate, run_server
 
@@ -72,7 +71,6 @@ def test_half_a_character_in_a_turn_breaks_no_record(drive: Any, text: str) -> N
 
 
 def test_a_server_that_gets_no_columns_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    scheduler_check._warn.cache_clear()
     given, missing, placeholder = request(), [request(), request()], request()
     for one in missing:
         one.data_dict = {}

@@ -15,8 +15,8 @@ from swift.infer_engine.protocol import RolloutInferRequest, RolloutOutput
 from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.episode.trajectory import StopReason, Trajectory
 from swift_deepeyes.episode.view import to_png
-from swift_deepeyes.ms_swift import limits
 from swift_deepeyes.ms_swift.limits import PromptTooLargeError, context_limit, image_limit
+from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.register import register_all
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
 from swift_deepeyes.settings import Settings
@@ -30,12 +30,6 @@ SCENE = to_png(Image.effect_noise((280, 196), 50).convert("RGB"))
 @pytest.fixture(scope="module", autouse=True)
 def plugin() -> None:
     register_all()
-
-
-@pytest.fixture(autouse=True)
-def no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests may have left arguments of a run here."""
-    monkeypatch.setattr(limits, "_run_arguments", None)
 
 
 @pytest.fixture
@@ -100,7 +94,7 @@ def test_the_smallest_known_context_counts(
             if "engine" in engine
             else engine
         )
-    limits.remember_arguments(None if run is None else SimpleNamespace(**run))
+    process.remember_arguments(None if run is None else SimpleNamespace(**run))
     info = SimpleNamespace(max_model_len=32768)
     template = SimpleNamespace(max_length=prompt_limit, model_info=info)
     limit = context_limit(Settings(max_context=chosen), engine, template)
@@ -131,7 +125,7 @@ def test_nobody_may_know_a_limit() -> None:
     ],
 )
 def test_the_smallest_known_image_limit_counts(engine: Any, run: Any, expected: int) -> None:
-    limits.remember_arguments(SimpleNamespace(**run))
+    process.remember_arguments(SimpleNamespace(**run))
     assert image_limit(Settings(), SimpleNamespace(limit_mm_per_prompt=engine)) == expected
 
 
@@ -140,7 +134,7 @@ def test_vllms_image_limit_ends_the_episode(limit: Any, crops: int, template: An
     (output,) = on_server(template, request(), limit_mm_per_prompt=limit)
     assert record(output).stop_reason is StopReason.IMAGE_LIMIT
     assert record(output).crops == crops
-    limits.remember_arguments(SimpleNamespace(vllm_limit_mm_per_prompt=limit))
+    process.remember_arguments(SimpleNamespace(vllm_limit_mm_per_prompt=limit))
     (output,), _ = run_colocate(always_zoom, template, [request()], max_turns=50)
     assert record(output).stop_reason is StopReason.IMAGE_LIMIT
     assert record(output).crops == crops
@@ -149,7 +143,7 @@ def test_vllms_image_limit_ends_the_episode(limit: Any, crops: int, template: An
 def test_a_row_over_the_image_limit_is_one_error_that_names_the_fix(template: Any) -> None:
     with pytest.raises(PromptTooLargeError, match=r"2 images.*takes 1.*--vllm_limit_mm_per_prompt"):
         on_server(template, request(2), limit_mm_per_prompt={"image": 1})
-    limits.remember_arguments(SimpleNamespace(vllm_limit_mm_per_prompt='{"image": 1}'))
+    process.remember_arguments(SimpleNamespace(vllm_limit_mm_per_prompt='{"image": 1}'))
     with pytest.raises(PromptTooLargeError, match="--truncation_strategy delete"):
         run_colocate(always_zoom, template, [request(2)])
 
@@ -164,11 +158,11 @@ def encodes(template: Any, images: int) -> int:
 
 def test_the_trainer_replaces_prompts_that_no_engine_takes(template: Any) -> None:
     template.truncation_strategy, tokens = "raise", encodes(template, 2)  # `delete`, to a template
-    limits.remember_arguments(SimpleNamespace(vllm_limit_mm_per_prompt='{"image": 1}'))
+    process.remember_arguments(SimpleNamespace(vllm_limit_mm_per_prompt='{"image": 1}'))
     assert encodes(template, 1)
     with pytest.raises(PromptTooLargeError):
         encodes(template, 2)
-    limits.remember_arguments(SimpleNamespace(vllm_max_model_len=tokens + 10))
+    process.remember_arguments(SimpleNamespace(vllm_max_model_len=tokens + 10))
     assert encodes(template, 1)
     with pytest.raises(PromptTooLargeError, match="--vllm_max_model_len"):
         encodes(template, 2)
@@ -210,7 +204,7 @@ def test_what_a_trainer_logs_is_a_conversation_too(strategy: str, template: Any)
     whole = template.encode(logged)["input_ids"]
     template.max_length, template.truncation_strategy = 60, strategy
     for arguments in ({}, {"vllm_max_model_len": 80}):
-        limits.remember_arguments(SimpleNamespace(**arguments))
+        process.remember_arguments(SimpleNamespace(**arguments))
         assert template.encode(logged)["input_ids"] == whole
 
 
@@ -226,7 +220,7 @@ def test_rays_driver_trains_on_whole_conversations(template: Any) -> None:
     row = {"messages": [*CONVERSATION, answer], "images": [SCENE] * 2}
     with pytest.raises(ValueError, match="max_length"):  # as a trainer of any other kind
         template.encode(row)
-    limits.remember_arguments(SimpleNamespace(use_ray=True))
+    process.remember_arguments(SimpleNamespace(use_ray=True))
     assert len(template.encode(row)["input_ids"]) > 60
     with pytest.raises(ValueError, match="max_length"):  # a prompt
         template.encode({"messages": CONVERSATION[:2], "images": [SCENE]})
@@ -237,7 +231,7 @@ def test_where_max_length_bounds_the_conversation_it_ends_the_episode(
     use_ray: bool, template: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     template.max_length = 700
-    limits.remember_arguments(SimpleNamespace(use_ray=use_ray, vllm_max_model_len=2000))
+    process.remember_arguments(SimpleNamespace(use_ray=use_ray, vllm_max_model_len=2000))
     requests = [request(uuid=str(number)) for number in range(3)]
     outputs, _ = run_colocate(always_zoom, template, requests, max_turns=50)
     assert {record(output).stop_reason for output in outputs} == {StopReason.CONTEXT_FULL}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,27 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from swift_deepeyes.ms_swift import callback, rewards
+from swift_deepeyes.ms_swift import callback
 from swift_deepeyes.ms_swift.callback import DeepEyesMetrics, install_metrics
 from swift_deepeyes.ms_swift.compat import SwiftMixin, callbacks_map
-from swift_deepeyes.ms_swift.recorder import Recorder, recorder
+from swift_deepeyes.ms_swift.process import process
+from swift_deepeyes.ms_swift.recorder import Recorder
 from swift_deepeyes.ms_swift.rewards import DeepEyesReward
 from swift_deepeyes.record.reader import read_log
-from swift_deepeyes.settings import settings
-
-CACHES = (settings, recorder, rewards._judge)
 
 
 @pytest.fixture(autouse=True)
-def own_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def own_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
     monkeypatch.setenv("DEEPEYES_LOG_DIR", str(tmp_path / "log"))
-    for cache in CACHES:
-        cache.cache_clear()
-    yield tmp_path / "log"
-    recorder().close()
-    for cache in CACHES:
-        cache.cache_clear()
+    return tmp_path / "log"
 
 
 class Trainer:
@@ -85,7 +77,7 @@ def test_step_group_rank_advantage_and_rewards(own_process: Path) -> None:
     trainer.state.global_step = 6
     trainer.score(["red", "blue", "red", "blue", "red", "red"])
     logs = trainer.end_step()
-    recorder().close()
+    process.recorder.close()
     read = read_log(own_process)
     assert [t.step for t in read.trajectories] == [7] * 6 and read.metrics[0].step == 7
     assert {t.rank for t in read.trajectories} == {1} and {t.split for t in read.trajectories} == {
@@ -110,7 +102,7 @@ def test_what_the_trainer_cannot_tell_is_none(own_process: Path) -> None:
     trainer.score(["blue"])  # generated, and not yet come to the trainer
     trainer.score(["blue", "red"])
     trainer.end_step()
-    recorder().close()
+    process.recorder.close()
     read = read_log(own_process).trajectories
     assert [t.advantage for t in read] == [None] * 5 + [0, 1]
     assert len({t.group for t in read}) == 4, "batches of one step are different groups"
@@ -145,7 +137,7 @@ def test_evaluation_is_kept_apart(own_process: Path) -> None:
         trainer.args, trainer.state, None, {"eval_deepeyes/accuracy/all": 0.0, "text": "x"}
     )
     trainer.callback.on_log(trainer.args, trainer.state, None, {"train_runtime": 1.0})
-    recorder().close()
+    process.recorder.close()
     read = read_log(own_process)
     assert (
         sorted((t.split, t.step) for t in read.trajectories)
@@ -158,13 +150,12 @@ def test_evaluation_is_kept_apart(own_process: Path) -> None:
 
 def test_samples_are_whole_groups(own_process: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPEYES_LOG_SAMPLE", "0.3")
-    settings.cache_clear()
-    recorder.cache_clear()
+    process.reset()
     trainer = Trainer()
     for _ in range(50):
         trainer.score(["red"] * 8)
         trainer.end_step()
-    recorder().close()
+    process.recorder.close()
     read = read_log(own_process).trajectories
     groups = [t.group for t in read]
     assert {groups.count(group) for group in groups} == {4}
@@ -238,7 +229,7 @@ def test_every_rank_gathers_at_every_step_whatever_it_has(
 
 
 def test_without_a_callback_lines_are_written_at_once(own_process: Path) -> None:
-    rank = Recorder(settings())
+    rank = Recorder(process.settings)
     assert rank.locate is None
     columns = {
         "data_source": ["vstar"],
@@ -248,7 +239,7 @@ def test_without_a_callback_lines_are_written_at_once(own_process: Path) -> None
         "env_name": ["visual_toolbox_v2"],
     }
     asyncio.run(DeepEyesReward()(["<answer>red</answer>"], **columns))
-    recorder().close()
+    process.recorder.close()
     (read,) = read_log(own_process).trajectories
     assert read.step == 5 and read.advantage is None and read.group.endswith("prompt_3")
     assert read.trajectory.turns[0].text == "<answer>red</answer>"
@@ -284,7 +275,7 @@ def test_columns_of_any_shape_are_recorded(columns: dict[str, Any], own_process:
     trainer = Trainer()
     trainer.score(["red"], **columns)
     assert trainer.end_step()["deepeyes/trajectories"] == 1
-    recorder().close()
+    process.recorder.close()
     assert len(read_log(own_process).trajectories) == 1
 
 

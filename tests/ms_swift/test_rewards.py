@@ -17,7 +17,9 @@ from werkzeug import Request, Response
 
 from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
 from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.ms_swift import process as state
 from swift_deepeyes.ms_swift import rewards
+from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.rewards import (
     DeepEyesAccuracy,
     DeepEyesFormat,
@@ -26,7 +28,7 @@ from swift_deepeyes.ms_swift.rewards import (
     score_columns,
 )
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
-from swift_deepeyes.settings import SettingsError, settings
+from swift_deepeyes.settings import SettingsError
 from tests.ms_swift.reward_batch import Row, rewards_by_ms_swift
 
 CLASSES = (DeepEyesReward, DeepEyesAccuracy, DeepEyesFormat, DeepEyesTool)
@@ -38,12 +40,8 @@ CROP = {"role": "user", "content": "<tool_response><image></tool_response>"}
 def own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Settings and judge as in a fresh process, with the judge that needs no server."""
     monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
-    for forget in (settings.cache_clear, rewards._judge.cache_clear):
-        forget()
     yield
-    assert rewards._in_flight == {}, "a batch outlived its event loop"
-    for forget in (settings.cache_clear, rewards._judge.cache_clear):
-        forget()
+    assert process.in_flight == {}, "a batch outlived its event loop"
 
 
 class JudgeServer:
@@ -70,7 +68,7 @@ def judge_server(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Jud
     """A judge that finds everything right, and is the one of the run."""
     monkeypatch.setenv("DEEPEYES_JUDGE", "openai")
     monkeypatch.setenv("DEEPEYES_JUDGE_BASE_URL", httpserver.url_for("/v1"))
-    settings.cache_clear()
+    process.reset()
     return JudgeServer(httpserver, "1")
 
 
@@ -116,7 +114,7 @@ def test_four_rewards_of_a_batch_cost_one_verdict_per_sample(
     judge_server: JudgeServer, monkeypatch: pytest.MonkeyPatch, mode: str, with_record: bool
 ) -> None:
     monkeypatch.setenv("DEEPEYES_SCORING", mode)
-    settings.cache_clear()
+    process.reset()
     samples = [
         sample("crimson", with_record=with_record),
         sample("scarlet", crops=2, with_record=with_record),
@@ -134,7 +132,7 @@ def test_the_same_question_of_two_samples_is_two_verdicts_in_official_mode(
     judge_server: JudgeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEEPEYES_SCORING", "official")
-    settings.cache_clear()
+    process.reset()
     by_ms_swift([sample("crimson"), sample("crimson")])
     assert len(judge_server.prompts) == 2
 
@@ -216,8 +214,8 @@ class SilentJudge:
         return [Verdict(outcome=Outcome.UNREADABLE, decided_by=Decider.SERVER) for _ in questions]
 
 
-def test_a_silent_judge_gives_no_accuracy_and_no_reward(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewards, "make_judge", lambda _: SilentJudge())
+def test_a_silent_judge_gives_no_accuracy_and_no_reward() -> None:
+    process.judge = SilentJudge()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         values = by_ms_swift([sample("crimson", crops=1)])[0]
@@ -226,10 +224,8 @@ def test_a_silent_judge_gives_no_accuracy_and_no_reward(monkeypatch: pytest.Monk
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_judge_that_is_away_stops_the_run(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(rewards, "make_judge", lambda _: SilentJudge(JudgeError("judge is away")))
+def test_a_judge_that_is_away_stops_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    process.judge = SilentJudge(JudgeError("judge is away"))
     with pytest.raises(JudgeError, match="judge is away"):
         by_ms_swift([sample("crimson")])
     assert "never retrieved" not in caplog.text
@@ -237,19 +233,19 @@ def test_a_judge_that_is_away_stops_the_run(
 
 def test_the_judge_is_made_at_the_first_question_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
-    monkeypatch.setattr(rewards, "make_judge", lambda chosen: made.append(chosen) or SilentJudge())
+    monkeypatch.setattr(state, "make_judge", lambda chosen: made.append(chosen) or SilentJudge())
     functions = [cls(args=None) for cls in CLASSES]
     by_ms_swift([sample("crimson", reward_model=None)], *functions)
     assert made == []
     for _ in range(2):
         by_ms_swift([sample("crimson")], *functions)
-    assert made == [settings()]
+    assert made == [process.settings]
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_wrong_setting_stops_at_start(cls: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPEYES_SCORING", "lenient")
-    settings.cache_clear()
+    process.reset()
     with pytest.raises(SettingsError, match="DEEPEYES_SCORING='lenient'"):
         cls(args=None)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from swift_deepeyes.ms_swift import rewards
+from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.rewards import (
     DeepEyesAccuracy,
     DeepEyesFormat,
@@ -22,7 +21,6 @@ from swift_deepeyes.ms_swift.rewards import (
     DeepEyesTool,
 )
 from swift_deepeyes.scoring.row import COLUMNS
-from swift_deepeyes.settings import settings
 
 WORDS = st.sampled_from(
     [
@@ -92,11 +90,8 @@ ROW = st.fixed_dictionaries(
 
 
 @pytest.fixture(autouse=True)
-def rule_judge(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def rule_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
-    yield
-    settings.cache_clear()
-    rewards._judge.cache_clear()
 
 
 def four(completions: list[Any], columns: dict[str, Any]) -> list[list[float | None]]:
@@ -116,7 +111,7 @@ def test_any_row_gets_a_reward(
     mode: str, rows: list[tuple[Any, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEEPEYES_SCORING", mode)
-    settings.cache_clear()
+    process.reset()
     names = {name for _, row in rows for name in row}
     columns: dict[str, Any] = {name: [row.get(name) for _, row in rows] for name in names}
     completions = [completion for completion, _ in rows]
@@ -139,5 +134,5 @@ def test_any_row_gets_a_reward(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_columns_that_are_no_columns(columns: dict[str, Any]) -> None:
-    settings.cache_clear()
+    process.reset()
     assert [len(values) for values in four(["<answer>red</answer>"] * 3, columns)] == [3] * 4

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
-from swift_deepeyes.ms_swift import rewards, scheduler_check
 from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError
-from swift_deepeyes.settings import settings
 from tests.ms_swift.reward_batch import rewards_by_ms_swift
 
 TOOL_PROMPT = {"role": "system", "content": "You may call image_zoom_in_tool."}
@@ -30,14 +27,8 @@ RAN = {"deepeyes": RECORD.model_dump(mode="json"), "num_turns": 1}
 
 
 @pytest.fixture(autouse=True)
-def own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
-    forget = (settings.cache_clear, rewards._judge.cache_clear, scheduler_check._warn.cache_clear)
-    for clear in forget:
-        clear()
-    yield
-    for clear in forget:
-        clear()
 
 
 def sample(infos: dict[str, Any] | None = None, **columns: Any) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from swift_deepeyes.preparation.progress import Silent
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.report import Report
 from swift_deepeyes.preparation.run import prepare
+from swift_deepeyes.progress import Progress
 
 Prepare = Callable[..., Report]
 
@@ -20,7 +20,7 @@ def prepared(tmp_path: Path) -> Prepare:
     """Prepares a file or folder into `tmp_path / "out"` by a recipe of these values."""
 
     def run(given: Path, out: str = "out", workers: int = 2, **recipe: Any) -> Report:
-        return prepare([given], tmp_path / out, Recipe(**recipe), workers, Silent())
+        return prepare([given], tmp_path / out, Recipe(**recipe), workers, Progress())
 
     return run
 

@@ -18,11 +18,11 @@ from swift_deepeyes.cli.main import app
 from swift_deepeyes.cli.prepare_tables import memory_advice, render
 from swift_deepeyes.preparation.errors import PrepareError
 from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
-from swift_deepeyes.preparation.progress import Silent
 from swift_deepeyes.preparation.recipe import CHART_MAX_PIXELS, Recipe
 from swift_deepeyes.preparation.report import Report, read_report
 from swift_deepeyes.preparation.run import prepare
 from swift_deepeyes.preparation.split import Side, side_of
+from swift_deepeyes.progress import Progress
 from tests.dataset import lookalike
 from tests.preparation import published
 
@@ -51,7 +51,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def usual(three: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
     """The report and the folder of one run by the default recipe."""
     out = tmp_path_factory.mktemp("usual")
-    return prepare([three], out, Recipe(), 2, Silent()), out
+    return prepare([three], out, Recipe(), 2, Progress()), out
 
 
 def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:

@@ -15,9 +15,9 @@ from swift.dataset import register as swift_register
 from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.ms_swift.rows import DeepEyesRows, install_row_preprocessor
 from swift_deepeyes.preparation.choices import PromptColumn
-from swift_deepeyes.preparation.progress import Silent
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.run import prepare
+from swift_deepeyes.progress import Progress
 from tests.preparation import published
 
 NAMES = ["deepeyes_vstar", "deepeyes_chart", "deepeyes_thinklite"]
@@ -38,7 +38,7 @@ def folder(
     """Prepared files, by default with the column as published."""
     out = tmp_path_factory.mktemp("prepared")
     recipe = Recipe(prompt_column=request.param, prompt_style="corrected", validation=0.1)
-    prepare([data], out, recipe, 2, Silent())
+    prepare([data], out, recipe, 2, Progress())
     return out
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from swift_deepeyes.preparation import assembly, convert, parts
 from swift_deepeyes.preparation.errors import PrepareError
-from swift_deepeyes.preparation.progress import Silent
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.run import prepare
+from swift_deepeyes.progress import Progress
 from tests.preparation import published
 
 ROWS = 300
@@ -35,7 +35,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return published.write(folder / published.FILES["thinklite_eureka"], "thinklite_eureka", ROWS)
 
 
-class Interrupting(Silent):
+class Interrupting(Progress):
     """Stops the work after some steps, as Ctrl-C does."""
 
     def __init__(self, steps: int) -> None:

@@ -1,0 +1,69 @@
+"""Everything that lives as long as the process: one object, and one way to begin anew.
+
+ms-swift builds rewards, scheduler and callback independently of each other and several times; what
+they share is here. Nothing in it belongs to an event loop, but for the batches in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import cached_property
+from typing import Any
+
+from swift_deepeyes.judge import Judge, make_judge
+from swift_deepeyes.ms_swift.recorder import Recorder
+from swift_deepeyes.once import forget_warnings, warn_once
+from swift_deepeyes.scoring.score import SampleScore
+from swift_deepeyes.settings import Settings, read_settings
+
+logger = logging.getLogger(__name__)
+
+Batch = tuple[int, ...]
+
+
+class Process:
+    """The state of this process (`process`); each part is made when it is first needed."""
+
+    def __init__(self) -> None:
+        self.run_arguments: Any = None
+        """The run's `RLHFArguments`/`GRPOConfig`; None where there is no run, or not yet."""
+
+        self.in_flight: dict[Batch, asyncio.Task[list[SampleScore]]] = {}
+        """Batches that are being scored, by the identity of their lists."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The environment, read once. Raises `SettingsError`."""
+        return read_settings()
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The judge, made when the first question comes up."""
+        return make_judge(self.settings)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """The collector of what the rewards see."""
+        return Recorder(self.settings)
+
+    def remember_arguments(self, args: Any) -> None:
+        """Keep the run's arguments for whoever is not told them; None changes nothing."""
+        if args is not None:
+            self.run_arguments = args
+
+    def warn_once(self, key: str, message: str) -> None:
+        """Warn, unless this process has warned under this key."""
+        warn_once(logger, key, message)
+
+    def reset(self) -> None:
+        """Begin as a fresh process does. What the recorder holds is written first."""
+        recorder = self.__dict__.get("recorder")
+        if recorder is not None:
+            recorder.close()
+        self.__dict__.clear()
+        forget_warnings()
+        self.__init__()  # type: ignore[misc]  # the same object: other modules hold it
+
+
+process = Process()
