@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 
 from swift_deepeyes.preparation.choices import (
+    DROPPED_BY_DEFAULT,
     ChartPolicy,
     PromptColumn,
     PromptStyle,
+    RowIssue,
     UnknownColumns,
 )
-from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
 
 
 def prepare(
@@ -40,10 +41,10 @@ def prepare(
         float, typer.Option(min=0, max=0.5, help="Fraction for validation, by image.")
     ] = 0.0,
     keep: Annotated[
-        list[RowIssue] | None, typer.Option(help="Keep rows with this flaw. Several times.")
+        list[RowIssue] | None, typer.Option(help="Keep rows with this issue. Several times.")
     ] = None,
     drop: Annotated[
-        list[RowIssue] | None, typer.Option(help="Drop rows with this flaw. Several times.")
+        list[RowIssue] | None, typer.Option(help="Drop rows with this issue. Several times.")
     ] = None,
     unknown_columns: Annotated[
         UnknownColumns, typer.Option(help="Columns that the data's schema does not have.")
@@ -52,13 +53,13 @@ def prepare(
         int | None, typer.Option(min=1, help="Processes for the images; default: all cores.")
     ] = None,
 ) -> None:
-    """Make training files of the published ones: checked, aligned, sized. Go on if interrupted."""
+    """Make training files of published ones: checked, one schema, sized. Goes on if interrupted."""
     from rich.console import Console
 
     from swift_deepeyes.cli.prepare_tables import nothing_left, render
     from swift_deepeyes.cli.progress import ConsoleProgress
-    from swift_deepeyes.preparation.errors import PrepareError
-    from swift_deepeyes.preparation.pool import available_cores
+    from swift_deepeyes.errors import PrepareError
+    from swift_deepeyes.preparation.images import available_cores
     from swift_deepeyes.preparation.recipe import Recipe
     from swift_deepeyes.preparation.run import find_sources
     from swift_deepeyes.preparation.run import prepare as prepare_files

@@ -9,11 +9,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from swift_deepeyes.preparation.choices import ChartPolicy
-from swift_deepeyes.preparation.issue import MEANING, RowIssue
+from swift_deepeyes.preparation.choices import MEANING, ChartPolicy, RowIssue
+from swift_deepeyes.preparation.facts import MathFact
 from swift_deepeyes.preparation.recipe import CHART_SOURCE
-from swift_deepeyes.preparation.references import MathFact
-from swift_deepeyes.preparation.report import FileReport, Report, Sizes
+from swift_deepeyes.preparation.report import FileReport, PreparationReport, Sizes
 
 SHOWN_CONTRADICTIONS = 5
 BYTES_PER_PIXEL = 3  # decoded RGB
@@ -26,21 +25,21 @@ MATH_MEANING = {
 }
 
 
-def render(report: Report) -> Iterator[RenderableType]:
+def render(report: PreparationReport) -> Iterator[RenderableType]:
     """The report, block by block."""
     if not report.files:
         return
     yield _files_table(report)
     for file in report.files.values():
-        if file.flaws:
-            yield _flaw_table(file)
+        if file.issues:
+            yield _issue_table(file)
         yield from map(Text, _lines(file))
     advice = memory_advice(report)
     if advice:
         yield Text(advice)
 
 
-def memory_advice(report: Report) -> str | None:
+def memory_advice(report: PreparationReport) -> str | None:
     """What the chart images cost in memory; None where there are none."""
     charts = [file for file in report.files.values() if CHART_SOURCE in file.data_sources]
     sizes = [file.images.after for file in charts if file.images.after]
@@ -66,16 +65,16 @@ def nothing_left(files: Sequence[FileReport]) -> str:
     dropped: Counter[RowIssue] = Counter()
     for file in files:
         dropped.update(file.dropped)
-    counts = ", ".join(f"{rows:,} {flaw}" for flaw, rows in dropped.most_common())
+    counts = ", ".join(f"{rows:,} {issue}" for issue, rows in dropped.most_common())
     names = ", ".join(file.source for file in files)
     return (
         f"nothing is left of {names}: {counts or 'no rows'}. The table says what that means; "
-        "--keep keeps rows with a flaw, and paths of images count from the working directory, "
+        "--keep keeps rows with an issue, and paths of images count from the working directory, "
         "then from ROOT_IMAGE_DIR"
     )
 
 
-def _files_table(report: Report) -> Table:
+def _files_table(report: PreparationReport) -> Table:
     table = Table(title="Prepared files")
     table.add_column("dataset", no_wrap=True)
     for title in ("rows", "train", "valid", "dropped", "larger", "smaller", "MB"):
@@ -94,18 +93,18 @@ def _files_table(report: Report) -> Table:
     return table
 
 
-def _flaw_table(file: FileReport) -> Table:
-    table = Table(title=f"{file.name}: flaws")
-    table.add_column("flaw", no_wrap=True)
+def _issue_table(file: FileReport) -> Table:
+    table = Table(title=f"{file.name}: issues")
+    table.add_column("issue", no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("dropped", justify="right")
     table.add_column("what it means")
     table.add_column("for example")
-    for flaw, rows in file.flaws.items():
-        example = next(iter(file.examples.get(flaw, [])), "")
-        dropped = f"{file.dropped.get(flaw, 0):,}" if flaw in file.recipe.dropped else "kept"
+    for issue, rows in file.issues.items():
+        example = next(iter(file.examples.get(issue, [])), "")
+        dropped = f"{file.dropped.get(issue, 0):,}" if issue in file.recipe.dropped else "kept"
         # As `Text`: what is in the data must not be read as markup.
-        table.add_row(flaw, f"{rows:,}", dropped, MEANING[flaw], Text(example))
+        table.add_row(issue, f"{rows:,}", dropped, MEANING[issue], Text(example))
     return table
 
 

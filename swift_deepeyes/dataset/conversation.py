@@ -17,7 +17,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
-from swift_deepeyes.dataset.image_check import BadImageError, as_entry
+from swift_deepeyes.dataset.images import BadImageError, as_entry
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.dataset.values import leaf_text, plain
 from swift_deepeyes.frozen import valid_text
@@ -55,7 +55,7 @@ class ConversationFault(StrEnum):
 
 
 @dataclass(frozen=True)
-class Conversation:
+class RowConversation:
     """Messages whose contents are text, with one `<image>` tag for each of the images, in order."""
 
     messages: list[Message]
@@ -69,14 +69,17 @@ class BadConversationError(ValueError):
     """
 
     def __init__(
-        self, fault: ConversationFault, reason: str = "", conversation: Conversation | None = None
+        self,
+        fault: ConversationFault,
+        reason: str = "",
+        conversation: RowConversation | None = None,
     ) -> None:
         super().__init__(reason or str(fault))
         self.fault = fault
         self.conversation = conversation
 
 
-def read_conversation(messages: object, images: Sequence[object]) -> Conversation:
+def read_conversation(messages: object, images: Sequence[object]) -> RowConversation:
     """The conversation of a row. Raises `BadConversationError`."""
     return with_text_content(as_messages(messages), images)
 
@@ -101,7 +104,7 @@ def as_messages(value: object) -> list[Message]:
     return [_standard(message) for message in value]
 
 
-def with_text_content(messages: Sequence[Message], images: Sequence[object]) -> Conversation:
+def with_text_content(messages: Sequence[Message], images: Sequence[object]) -> RowConversation:
     """The same with text contents, and the images of parts and column in the order of the tags.
 
     An image that no tag asks for gets a tag in front of the first user message, as ms-swift does
@@ -114,12 +117,12 @@ def with_text_content(messages: Sequence[Message], images: Sequence[object]) -> 
     try:
         placed, untagged = _placed(slots, images)
     except ValueError as error:
-        known = Conversation(new, list(images))
+        known = RowConversation(new, list(images))
         raise BadConversationError(ConversationFault.IMAGE_COUNT, str(error), known) from error
     if untagged:
         user = next(message for message in new if message["role"] == "user")
         user["content"] = IMAGE_TAG * len(untagged) + user["content"]
-    return Conversation(new, placed + untagged)
+    return RowConversation(new, placed + untagged)
 
 
 def _parsed(text: str) -> object:
@@ -243,7 +246,7 @@ def _placed(slots: Sequence[object], column: Sequence[object]) -> tuple[list[obj
 
 
 def _are_the_same(own: Sequence[object], column: Sequence[object]) -> bool:
-    """Whether a row names its pictures twice, in parts and in the column."""
+    """Whether a row names its images twice, in parts and in the column."""
     try:
         return [as_entry(image) for image in own] == [as_entry(image) for image in column]
     except BadImageError:

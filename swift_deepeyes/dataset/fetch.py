@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 
-from swift_deepeyes.dataset.image_check import BadImageError, ImageFault
+from swift_deepeyes.dataset.images import BadImageError, ImageFault
 
 SECONDS = 20.0
 """For one image, all attempts together."""

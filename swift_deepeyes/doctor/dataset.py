@@ -7,11 +7,21 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from swift_deepeyes.dataset.columns import (
+    CONVERSATIONS,
+    DATA_SOURCE,
+    ENV_NAME,
+    IMAGE_COLUMNS,
+    IMAGES,
+    MESSAGES,
+    PROMPT,
+    REWARD_MODEL,
+    SOLUTION,
+)
+from swift_deepeyes.dataset.published import PUBLISHED
 from swift_deepeyes.doctor.finding import Finding, failed, ok, warning
 
-REQUIRED = ("reward_model", "data_source")
-PROMPT_COLUMNS = ("prompt", "messages", "conversations", "conversation")
-IMAGE_COLUMNS = ("images", "image")
+REQUIRED = (REWARD_MODEL, DATA_SOURCE)
 
 
 def check_dataset(path: Path) -> list[Finding]:
@@ -35,18 +45,18 @@ def _missing(schema: pa.Schema) -> list[str]:
     """The columns without which no row can be trained on or scored."""
     names = set(schema.names)
     missing = [name for name in REQUIRED if name not in names]
-    if "solution" in names and "reward_model" in missing:
-        missing.remove("reward_model")
-    if not names & set(PROMPT_COLUMNS):
-        missing.append("prompt")
+    if SOLUTION in names and REWARD_MODEL in missing:
+        missing.remove(REWARD_MODEL)
+    if not names & set(CONVERSATIONS):
+        missing.append(PROMPT)
     if not names & set(IMAGE_COLUMNS) and not _has_parts(schema):
-        missing.insert(0, "images")
+        missing.insert(0, IMAGES)
     return missing
 
 
 def _has_parts(schema: pa.Schema) -> bool:
     """Whether contents are lists of parts (or JSON), which may hold the images."""
-    for name in set(schema.names) & set(PROMPT_COLUMNS):
+    for name in set(schema.names) & set(CONVERSATIONS):
         kind = schema.field(name).type
         if pa.types.is_string(kind) or "content: list<" in str(kind):
             return True
@@ -56,20 +66,13 @@ def _has_parts(schema: pa.Schema) -> bool:
 def _remarks(path: Path, schema: pa.Schema) -> list[Finding]:
     check, names = f"dataset {path.name}", set(schema.names)
     findings: list[Finding] = []
-    if "prompt" in names and "messages" not in names:
+    if PROMPT in names and MESSAGES not in names:
         text = "has `prompt`, not `messages`"
         fix = "its dataset_info.json entry needs columns {'prompt': 'messages'} (ours has it)"
-        findings.append(warning(check, text, fix) if not _is_ours(path) else ok(check, text))
-    if "env_name" not in names:
+        findings.append(
+            warning(check, text, fix) if path.name not in PUBLISHED else ok(check, text)
+        )
+    if ENV_NAME not in names:
         fix = "add env_name (visual_toolbox_v2, or empty), or rely on the prompt's announcement"
         findings.append(warning(check, "no column env_name: the prompt decides on tools", fix))
     return findings
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether the repository's dataset_info.json names this file."""
-    return path.name in {
-        "data_0.1.2_visual_toolbox_v2.parquet",
-        "data_v0.8_visual_toolbox_v2.parquet",
-        "data_thinklite_reasoning_acc.parquet",
-    }

@@ -22,6 +22,7 @@ from pydantic_core import PydanticSerializationError
 from swift_deepeyes.episode.trajectory import CallRecord
 from swift_deepeyes.evaluation.image_files import open_embedded, open_image
 from swift_deepeyes.evaluation.reply import valid_text
+from swift_deepeyes.files import write_whole
 from swift_deepeyes.record.record import (
     IMAGES_FOLDER,
     RUN_FILE,
@@ -135,9 +136,7 @@ class EvaluationFolder:
             self._sizes[name] = image.size
         file = self.path / IMAGES_FOLDER / name
         if not file.exists():
-            temporary = file.with_suffix(".part")
-            temporary.write_bytes(content)
-            temporary.replace(file)
+            write_whole(file, content)
         return file
 
     def keep(self, image: Path) -> str:
@@ -156,9 +155,7 @@ class EvaluationFolder:
 
     def write(self, name: str, content: str) -> None:
         """Write a text file whole, or not at all."""
-        temporary = self.path / f".{name}.part"
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(self.path / name)
+        write_whole(self.path / name, content)
 
 
 def to_line(trajectory: LoggedTrajectory) -> str:

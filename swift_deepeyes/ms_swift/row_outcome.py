@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from swift_deepeyes.dataset.columns import EXTRA_INFO
 from swift_deepeyes.dataset.conversation import ConversationFault
-from swift_deepeyes.dataset.image_check import ImageFault
+from swift_deepeyes.dataset.images import ImageFault
 from swift_deepeyes.dataset.references import references_of
 
 
@@ -35,7 +36,7 @@ def notes(row: dict[str, Any], *, is_enlarged: bool) -> tuple[Note, ...]:
     """What is worth counting of a row that is kept."""
     found = {
         Note.ENLARGED: is_enlarged,
-        Note.NO_QUESTION: not row["extra_info"]["question"],
+        Note.NO_QUESTION: not row[EXTRA_INFO]["question"],
         Note.NO_REFERENCE: not references_of(row),
     }
     return tuple(note for note, is_so in found.items() if is_so)

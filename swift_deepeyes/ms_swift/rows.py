@@ -20,6 +20,18 @@ from typing import Any, TypeAlias
 
 from datasets import Dataset, IterableDataset
 
+from swift_deepeyes.dataset.columns import (
+    DATA_SOURCE,
+    ENV_NAME,
+    EXTRA_INFO,
+    IMAGES,
+    MESSAGES,
+    PROMPT,
+    STRUCT_KEYS,
+    TEXT_COLUMNS,
+    TO_MESSAGES,
+    TOOLS,
+)
 from swift_deepeyes.dataset.conversation import (
     BadConversationError,
     ConversationFault,
@@ -27,8 +39,9 @@ from swift_deepeyes.dataset.conversation import (
     with_text_content,
 )
 from swift_deepeyes.dataset.fetch import fetch_image
-from swift_deepeyes.dataset.image_check import BadImageError, as_entry, checked_image
-from swift_deepeyes.dataset.struct_columns import STRUCT_KEYS, text_structs
+from swift_deepeyes.dataset.images import BadImageError, as_entry, checked_image
+from swift_deepeyes.dataset.published import DATASET_PREFIX
+from swift_deepeyes.dataset.references import text_structs
 from swift_deepeyes.dataset.values import leaf_text, list_of
 from swift_deepeyes.ms_swift.compat import (
     AutoPreprocessor,
@@ -42,15 +55,9 @@ from swift_deepeyes.tools import toolbox_of_row
 
 logger = logging.getLogger(__name__)
 
-DATASET_PREFIX = "deepeyes_"
-COLUMNS = {"prompt": "messages"}
-
-# These keys are there in every row of every file, as text, so that Arrow sees one type for all.
-TEXT_COLUMNS = ("data_source", "env_name", "ability")
 # `datasets` keeps a column's type as long as the new values can be read as it ("7" as a number), so
 # the columns are written under their names only after the old ones have been moved out of the way.
 RAW = "raw_"
-ENV_NAME = "env_name"
 NULLS = RAW + "nulls"  # an env_name that is null in all of the file
 NAMED_ROWS = 20
 """Dropped rows that a process names for a file; the others it counts."""
@@ -77,7 +84,7 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
     """
 
     def __init__(self, *, columns: Mapping[str, str] | None = None, **kwargs: Any) -> None:
-        super().__init__(columns={**COLUMNS, **(columns or {})}, **kwargs)
+        super().__init__(columns={**TO_MESSAGES, **(columns or {})}, **kwargs)
         self._processes = 1
         self._named = 0
         self._ahead: Iterator[Checked] | None = None
@@ -85,8 +92,8 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
     def __call__(self, dataset: AnyDataset, **kwargs: Any) -> AnyDataset:
         """All rows of a file. Raises `NoRowsLeftError`."""
         dataset = self.get_features_dataset(dataset)
-        if {"messages", "prompt"} <= set(dataset.features):
-            dataset = dataset.rename_column("prompt", RAW + "prompt")  # it would become messages
+        if {MESSAGES, PROMPT} <= set(dataset.features):
+            dataset = dataset.rename_column(PROMPT, RAW + PROMPT)  # it would become messages
         dataset = with_encoded_images(dataset)
         self._processes = kwargs.get("num_proc") or 1
         self._named = 0
@@ -138,16 +145,16 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
 
     def _kept(self, row: Row) -> Checked:
         result = self._with_messages(row)
-        conversation = with_text_content(result["messages"], list_of(result.get("images")))
+        conversation = with_text_content(result[MESSAGES], list_of(result.get(IMAGES)))
         entries = [as_entry(image) for image in conversation.images]
         images = [checked_image(entry, fetch_image) for entry in entries]
-        result |= {"messages": conversation.messages, "images": images}
+        result |= {MESSAGES: conversation.messages, IMAGES: images}
         changed = [new for old, new in zip(entries, images, strict=True) if new is not old]
         return Checked(result, notes(result, is_enlarged=bool(changed)))
 
     def _with_messages(self, row: Row) -> Row:
         """The row with the list of messages that ms-swift makes of what the file has."""
-        row["messages"] = as_messages(row.get("messages"))
+        row[MESSAGES] = as_messages(row.get(MESSAGES))
         try:
             result: Row | None = super().preprocess(row)
         except Exception as error:  # whatever its code meets in a foreign shape
@@ -249,7 +256,7 @@ def _tells_toolbox(row: Row) -> bool:
     """
     if NULLS in row:
         del row[NULLS]
-        return toolbox_of_row(None, f"{row.get('messages')} {row.get('tools')}") is None
+        return toolbox_of_row(None, f"{row.get(MESSAGES)} {row.get(TOOLS)}") is None
     return ENV_NAME in row or RAW + ENV_NAME in row
 
 
@@ -261,9 +268,9 @@ def _is_all_null(dataset: AnyDataset, column: str) -> bool:
 
 def _name(row: Row) -> str:
     """How a dropped row is called: its index, or the words it asks with."""
-    index = row["extra_info"]["index"]
-    name = f"extra_info.index={index!r} data_source={row['data_source']!r}"
-    return name if index else f"{name} messages=…{str(row.get('messages'))[-120:]!r}"
+    index = row[EXTRA_INFO]["index"]
+    name = f"extra_info.index={index!r} data_source={row[DATA_SOURCE]!r}"
+    return name if index else f"{name} messages=…{str(row.get(MESSAGES))[-120:]!r}"
 
 
 def _is_empty(dataset: AnyDataset) -> bool:

@@ -1,4 +1,4 @@
-"""The work on images, done in worker processes: check, enlarge, reduce.
+"""The work on images: check, enlarge, reduce, in worker processes that give it back in order.
 
 Imports Pillow and nothing of weight, because every worker pays for it. An image within the limits
 passes through byte for byte.
@@ -6,28 +6,42 @@ passes through byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from hashlib import blake2b
 from io import BytesIO
-from typing import NamedTuple
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import NamedTuple, TypeVar
 
 from PIL import Image
 
 from swift_deepeyes.dataset.fetch import fetch_image
-from swift_deepeyes.dataset.image_check import (
-    MAX_ASPECT_RATIO,
+from swift_deepeyes.dataset.images import (
     BadImageError,
     Entry,
+    ImageFault,
     as_entry,
     decoded,
+    enlarged_size,
     is_remote,
+    is_thin,
     read_image,
 )
-from swift_deepeyes.preparation.issue import RowIssue
+from swift_deepeyes.errors import PrepareError
 
 JPEG_QUALITY = 95
 PNG_LEVEL = 4  # measured on charts: a third faster than 6, and 1 % larger
 DIGEST_BYTES = 16
+MAX_WAITING_BYTES = 64 * 2**20
+"""Encoded images that are read and not yet treated: bounds memory whatever the image size."""
+
+Given = TypeVar("Given")
 
 
 class SizeLimits(NamedTuple):
@@ -45,7 +59,7 @@ class PreparedImage(NamedTuple):
     changed: Entry | None = None  # None: as it was; its bytes do not travel back
     before: tuple[int, int] | None = None
     after: tuple[int, int] | None = None
-    flaw: RowIssue | None = None
+    fault: ImageFault | None = None
     reason: str = ""
 
 
@@ -57,55 +71,45 @@ class ImageJob(NamedTuple):
 
 
 def do_jobs(jobs: Sequence[ImageJob]) -> list[list[PreparedImage]]:
-    """The pictures of several rows, in order. Never raises for what an image contains."""
+    """What became of the images of several rows, in order. Nothing that an image holds raises."""
     return [[treat(image, job.limits) for image in job.images] for job in jobs]
 
 
 def treat(image: object, limits: SizeLimits) -> PreparedImage:
     """Check one image and bring it into the limits; what an address holds goes into the row."""
+    result = PreparedImage(b"")
     try:
         entry = as_entry(image)
         content = read_image(entry, fetch_image)
         assert content is not None  # with a way to fetch
-    except BadImageError as error:
-        return PreparedImage(b"", flaw=RowIssue.MISSING_IMAGE, reason=str(error))
-    picture = PreparedImage(_digest(content))
-    try:
+        result = PreparedImage(digest_of(content))
         pixels, file_format = decoded(content)
     except BadImageError as error:
-        return picture._replace(flaw=RowIssue.BROKEN_IMAGE, reason=str(error))
+        return result._replace(fault=error.fault, reason=str(error))
     before = pixels.size
-    picture = picture._replace(before=before, after=before)
-    if max(before) > MAX_ASPECT_RATIO * min(before):
-        return picture._replace(flaw=RowIssue.THIN_IMAGE, reason=f"{before[0]}x{before[1]} pixels")
+    result = result._replace(before=before, after=before)
+    if is_thin(before):
+        return result._replace(fault=ImageFault.THIN, reason=f"{before[0]}x{before[1]} pixels")
     after = fitted_size(before, limits)
-    if after == before:
-        changed = {"bytes": content, "path": None} if is_remote(entry) else None
-        return picture._replace(changed=changed)
-    content = resized(pixels, after, is_jpeg=file_format == "JPEG")
-    return picture._replace(changed={"bytes": content, "path": None}, after=after)
+    if after == before and not is_remote(entry):
+        return result
+    if after != before:
+        content = resized(pixels, after, is_jpeg=file_format == "JPEG")
+    return result._replace(changed={"bytes": content, "path": None}, after=after)
 
 
 def fitted_size(size: tuple[int, int], limits: SizeLimits) -> tuple[int, int]:
     """The size within the limits, in the same shape. The lower limit is the stronger one."""
-    width, height = size
-    short, long = min(size), max(size)
-    if short < limits.min_side:
-        scale = limits.min_side / short
-        return max(limits.min_side, round(width * scale)), max(
-            limits.min_side, round(height * scale)
-        )
-    scale = 1.0
-    if limits.max_side is not None:
-        scale = min(scale, limits.max_side / long)
-    if limits.max_pixels is not None:
-        scale = min(scale, (limits.max_pixels / (width * height)) ** 0.5)
+    short, long, area = min(size), max(size), size[0] * size[1]
+    least = limits.min_side
+    if short < least:
+        return enlarged_size(size, least)
+    scale = min((limits.max_side or long) / long, ((limits.max_pixels or area) / area) ** 0.5)
     if scale >= 1.0:
         return size
-    scale = max(scale, limits.min_side / short)
+    scale = max(scale, least / short)
     # Rounded down, or a limit would be exceeded by a row of pixels.
-    least = limits.min_side
-    return max(least, int(width * scale + 1e-9)), max(least, int(height * scale + 1e-9))
+    return max(least, int(size[0] * scale + 1e-9)), max(least, int(size[1] * scale + 1e-9))
 
 
 def resized(image: Image.Image, size: tuple[int, int], *, is_jpeg: bool) -> bytes:
@@ -121,5 +125,77 @@ def resized(image: Image.Image, size: tuple[int, int], *, is_jpeg: bool) -> byte
     return buffer.getvalue()
 
 
-def _digest(content: bytes) -> bytes:
+def digest_of(content: bytes) -> bytes:
+    """Says which content it is."""
     return blake2b(content, digest_size=DIGEST_BYTES).digest()
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class ImagePool:
+    """A pool of image workers; a context manager.
+
+    The workers start from a small server process (`forkserver`): this process has Arrow's threads,
+    which must not be forked, and memory that nobody should count twice.
+    """
+
+    def __init__(self, workers: int) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([do_jobs.__module__])
+        self._executor = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
+        self._ahead = 2 * workers
+
+    def __enter__(self) -> ImagePool:
+        """Nothing starts before it is needed."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None
+    ) -> None:
+        """Stop the workers; after an error without waiting for what they were given."""
+        self._executor.shutdown(wait=kind is None, cancel_futures=True)
+
+    def treat_in_order(
+        self,
+        given: Iterable[Given],
+        jobs_of: Callable[[Given], list[ImageJob]],
+        bytes_of: Callable[[Given], int],
+    ) -> Iterator[tuple[Given, list[list[PreparedImage]]]]:
+        """Each thing given with the images of its jobs, in the order given."""
+        waiting: deque[tuple[Given, int, Future[list[list[PreparedImage]]]]] = deque()
+        held = 0
+        for item in given:
+            size = bytes_of(item)
+            while waiting and (len(waiting) >= self._ahead or held + size > MAX_WAITING_BYTES):
+                done, done_size, future = waiting.popleft()
+                held -= done_size
+                yield done, self._result(future)
+            waiting.append((item, size, self._executor.submit(do_jobs, jobs_of(item))))
+            held += size
+        while waiting:
+            done, _, future = waiting.popleft()
+            yield done, self._result(future)
+
+    def _result(self, future: Future[list[list[PreparedImage]]]) -> list[list[PreparedImage]]:
+        try:
+            return future.result()
+        except BrokenProcessPool as error:
+            raise PrepareError(
+                "an image worker was killed, most likely for memory: run the command again with "
+                "fewer --workers; it goes on where it stopped"
+            ) from error
+
+
+def _end_with_parent() -> None:
+    """End this worker when the command is killed; it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_for_end_of, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_for_end_of(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

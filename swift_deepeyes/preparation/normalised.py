@@ -1,31 +1,43 @@
-"""One raw row with the types of a prepared file, and the flaws that can be seen without its images.
+"""One raw row with the types of a prepared file, and the issues that are seen without its images.
 
-Pure: no image is touched here, and nothing raises for what a row contains.
+Pure: no image is touched here, and nothing raises for what a row contains. All leaves outside the
+images are text, so that any prepared files concatenate: `extra_info.index` is text in one published
+file and a number in another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
+from swift_deepeyes.dataset.columns import (
+    DATA_SOURCE,
+    ENV_NAME,
+    EXTRA_INFO,
+    IMAGE_COLUMNS,
+    IMAGES,
+    MESSAGES,
+    STRUCT_KEYS,
+    TEXT_COLUMNS,
+)
 from swift_deepeyes.dataset.conversation import (
     BadConversationError,
-    Conversation,
     ConversationFault,
+    RowConversation,
     read_conversation,
 )
-from swift_deepeyes.dataset.struct_columns import text_structs
+from swift_deepeyes.dataset.references import text_structs
 from swift_deepeyes.dataset.values import leaf_text, list_of
-from swift_deepeyes.preparation.choices import ChartPolicy, PromptStyle
-from swift_deepeyes.preparation.columns import ENV_NAME, IMAGE_COLUMNS, TEXT_COLUMNS, struct_keys
-from swift_deepeyes.preparation.issue import RowIssue
+from swift_deepeyes.preparation.choices import ChartPolicy, PromptStyle, RowIssue, UnknownColumns
 from swift_deepeyes.preparation.prompt_style import corrected_prompt
 from swift_deepeyes.preparation.recipe import CHART_SOURCE, Recipe
-from swift_deepeyes.preparation.source import RawRow
+from swift_deepeyes.preparation.source import RawRow, Source
 from swift_deepeyes.scoring.row import ScoredRow, read_row
 
-Message = dict[str, str]
+Issues = dict[RowIssue, str]
+"""What is wrong with a row, and a reason where the name does not say all."""
 
 
 @dataclass(frozen=True)
@@ -35,68 +47,80 @@ class NormalisedRow:
     columns: dict[str, Any]
     images: list[object]
     scored: ScoredRow
-    flaws: dict[RowIssue, str] = field(default_factory=dict)
+    issues: Issues
 
     @property
     def data_source(self) -> str:
         """The row's `data_source`."""
-        return str(self.columns["data_source"])
+        return str(self.columns[DATA_SOURCE])
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What a source file has: the column of its conversations, the unknown columns that are kept.
+class Normaliser:
+    """Brings the rows of one source file into the schema of the prepared file."""
 
-    `names_toolboxes`: whether it says which rows have tools; else `env_name` stays null, because an
-    empty one would mean that there is no tool.
-    """
+    def __init__(self, source: Source, recipe: Recipe) -> None:
+        is_kept = recipe.unknown_columns is UnknownColumns.KEEP
+        self._extra = source.unknown_columns() if is_kept else ()
+        self._source = source
+        self._recipe = recipe
+        # Where no row tells, `env_name` stays null: an empty one would mean that there is no tool.
+        self._names_toolboxes = source.names_toolboxes()
 
-    conversation: str
-    extra: tuple[str, ...]
-    names_toolboxes: bool
+    def schema(self) -> pa.Schema:
+        """The same for every prepared file, but for unknown columns that are kept."""
+        text, given = pa.string(), self._source.schema
+        message = pa.struct([("role", text), ("content", text)])
+        image = pa.struct([("bytes", pa.binary()), ("path", text)])
+        structs = {
+            column: pa.struct([(key, text) for key in self._keys(column)]) for column in STRUCT_KEYS
+        }
+        return pa.schema(
+            [
+                *((name, text) for name in TEXT_COLUMNS),
+                (str(self._recipe.prompt_column), pa.list_(message)),
+                (IMAGES, pa.list_(image)),
+                *structs.items(),
+                *(given.field(n).with_metadata(None) for n in self._extra if n in given.names),
+            ]
+        )
+
+    def row(self, raw: RawRow) -> NormalisedRow:
+        """One row."""
+        recipe = self._recipe
+        columns: dict[str, Any] = {name: leaf_text(raw.get(name)) for name in TEXT_COLUMNS}
+        images = next((given for name in IMAGE_COLUMNS if (given := list_of(raw.get(name)))), [])
+        read, issues = _conversation(raw.get(self._source.conversation), images)
+        messages = [{"role": m["role"], "content": m["content"]} for m in read.messages]
+        if recipe.prompt_style is PromptStyle.CORRECTED:
+            messages = corrected_prompt(messages, columns[ENV_NAME])
+        if not self._names_toolboxes:
+            columns[ENV_NAME] = None
+        columns[str(recipe.prompt_column)] = messages
+        columns |= text_structs(raw, lambda column, _: self._keys(column))
+        columns |= {name: raw[name] for name in self._extra if name in raw}
+        scored = read_row({**columns, MESSAGES: messages})
+        is_chart = columns[DATA_SOURCE] == CHART_SOURCE
+        seen = {
+            RowIssue.EXCLUDED_CHART: is_chart and recipe.chart is ChartPolicy.EXCLUDE,
+            RowIssue.NO_IMAGE: not read.images,
+            RowIssue.NO_REFERENCE: not scored.reference,
+            RowIssue.NO_QUESTION: not columns[EXTRA_INFO]["question"].strip(),
+        }
+        issues |= {issue: "" for issue, is_so in seen.items() if is_so}
+        return NormalisedRow(columns, read.images, scored, issues)
+
+    def _keys(self, column: str) -> tuple[str, ...]:
+        """The keys of a struct column in the prepared file."""
+        prefix = f"{column}."
+        more = (name.removeprefix(prefix) for name in self._extra if name.startswith(prefix))
+        return (*STRUCT_KEYS[column], *more)
 
 
-def align(row: RawRow, shape: Shape, recipe: Recipe) -> NormalisedRow:
-    """Bring one row into the schema."""
-    extra = shape.extra
-    columns: dict[str, Any] = {name: leaf_text(row.get(name)) for name in TEXT_COLUMNS}
-    images = next((given for name in IMAGE_COLUMNS if (given := list_of(row.get(name)))), [])
-    read, flaws = _conversation(row.get(shape.conversation), images)
-    messages = [{"role": m["role"], "content": m["content"]} for m in read.messages]
-    if recipe.prompt_style is PromptStyle.CORRECTED:
-        messages = corrected_prompt(messages, columns["env_name"])
-    if not shape.names_toolboxes:
-        columns[ENV_NAME] = None
-    columns[str(recipe.prompt_column)] = messages
-    columns |= text_structs(row, lambda column, _: struct_keys(column, extra))
-    columns |= {name: row[name] for name in extra if name in row}
-    scored = read_row({**columns, "messages": messages})
-    flaws |= _flaws(columns, read.images, scored, recipe)
-    return NormalisedRow(columns, read.images, scored, flaws)
-
-
-def _conversation(
-    messages: object, images: list[object]
-) -> tuple[Conversation, dict[RowIssue, str]]:
+def _conversation(messages: object, images: list[object]) -> tuple[RowConversation, Issues]:
     """The conversation as far as it can be read, and what is wrong with it."""
     try:
         return read_conversation(messages, images), {}
     except BadConversationError as error:
         is_count = error.fault is ConversationFault.IMAGE_COUNT
-        flaw = RowIssue.IMAGE_TAGS if is_count else RowIssue.NO_PROMPT
-        return error.conversation or Conversation([], images), {flaw: str(error)}
-
-
-def _flaws(
-    columns: Mapping[str, Any], images: list[object], scored: ScoredRow, recipe: Recipe
-) -> dict[RowIssue, str]:
-    flaws: dict[RowIssue, str] = {}
-    if columns["data_source"] == CHART_SOURCE and recipe.chart is ChartPolicy.EXCLUDE:
-        flaws[RowIssue.EXCLUDED_CHART] = ""
-    if not images:
-        flaws[RowIssue.NO_IMAGE] = ""
-    if not scored.reference:
-        flaws[RowIssue.NO_REFERENCE] = ""
-    if not columns["extra_info"]["question"].strip():
-        flaws[RowIssue.NO_QUESTION] = ""
-    return flaws
+        issue = RowIssue.IMAGE_TAGS if is_count else RowIssue.NO_PROMPT
+        return error.conversation or RowConversation([], images), {issue: str(error)}

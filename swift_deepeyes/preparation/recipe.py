@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pydantic import Field, field_serializer
 
-from swift_deepeyes.dataset.image_check import MIN_SIDE
+from swift_deepeyes.dataset.images import MIN_SIDE
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.preparation.choices import (
+    DROPPED_BY_DEFAULT,
     ChartPolicy,
     PromptColumn,
     PromptStyle,
+    RowIssue,
     UnknownColumns,
 )
 from swift_deepeyes.preparation.images import SizeLimits
-from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
 
 CHART_SOURCE = "chart"
 CHART_MAX_PIXELS = 4_014_080

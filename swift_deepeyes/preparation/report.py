@@ -1,19 +1,29 @@
-"""What came of a preparation: numbers and names, as one JSON file beside the prepared files."""
+"""What stands beside the prepared files: the report, and their registration with ms-swift.
+
+`report.json` has numbers and names. `dataset_info.json` is for `--custom_dataset_info`: its names
+are those of the published files, so that a training script only changes this one path.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
+from swift_deepeyes.dataset.columns import TO_MESSAGES
+from swift_deepeyes.dataset.published import DATASET_INFO, DATASET_PREFIX, PUBLISHED
+from swift_deepeyes.files import write_whole
 from swift_deepeyes.frozen import FrozenModel
-from swift_deepeyes.preparation.atomic import write_text
-from swift_deepeyes.preparation.contradictions import Sighting
-from swift_deepeyes.preparation.issue import RowIssue
+from swift_deepeyes.preparation.choices import PromptColumn, RowIssue
+from swift_deepeyes.preparation.facts import AnswerKind, MathFact
+from swift_deepeyes.preparation.parts import Side
 from swift_deepeyes.preparation.recipe import Recipe
-from swift_deepeyes.preparation.references import AnswerKind, MathFact
 
 REPORT_NAME = "report.json"
+_NOT_IN_A_NAME = re.compile(r"[^0-9A-Za-z_]+")
 
 
 class Sizes(FrozenModel):
@@ -45,8 +55,18 @@ class MathReport(FrozenModel):
     examples: dict[MathFact, list[str]]
 
 
+class DifferingRow(FrozenModel):
+    """One of several rows that ask the same and expect different answers."""
+
+    row: int
+    index: str
+    reference: str
+
+
 class FileReport(FrozenModel):
     """One source file and what became of it."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     name: str
     source: str
@@ -58,9 +78,10 @@ class FileReport(FrozenModel):
     bytes_train: int
     bytes_validation: int
     dropped: dict[RowIssue, int]  # each row under its first reason
-    flaws: dict[RowIssue, int]  # all that were found, in rows that are dropped or kept
+    # All that were found, in rows that are dropped or kept; in the file under the earlier name.
+    issues: dict[RowIssue, int] = Field(alias="flaws")
     examples: dict[RowIssue, list[str]]
-    contradictions: list[tuple[Sighting, ...]]
+    contradictions: list[tuple[DifferingRow, ...]]
     duplicates: int
     data_sources: dict[str, int]
     kinds: dict[AnswerKind, int]
@@ -74,24 +95,61 @@ class FileReport(FrozenModel):
         return self.rows_train + self.rows_validation
 
 
-class Report(FrozenModel):
+class PreparationReport(FrozenModel):
     """All prepared files of a folder, by dataset name."""
 
     files: dict[str, FileReport] = Field(default_factory=dict)
 
-    def with_file(self, file: FileReport) -> Report:
+    def with_file(self, file: FileReport) -> PreparationReport:
         """The report with one more file, or with its new section."""
-        return Report(files=dict(sorted({**self.files, file.name: file}.items())))
+        return PreparationReport(files=dict(sorted({**self.files, file.name: file}.items())))
 
 
-def read_report(folder: Path) -> Report:
+def read_report(folder: Path) -> PreparationReport:
     """The report of an earlier run; an empty one where there is none that can be read."""
     try:
-        return Report.model_validate_json((folder / REPORT_NAME).read_bytes())
+        return PreparationReport.model_validate_json((folder / REPORT_NAME).read_bytes())
     except (OSError, ValidationError):
-        return Report()
+        return PreparationReport()
 
 
-def write_report(folder: Path, report: Report) -> None:
+def write_report(folder: Path, report: PreparationReport) -> None:
     """Replace the report of a folder."""
-    write_text(folder / REPORT_NAME, report.model_dump_json(indent=2) + "\n")
+    write_whole(folder / REPORT_NAME, report.model_dump_json(indent=2) + "\n", durable=True)
+
+
+def dataset_name(path: Path) -> str:
+    """The dataset's name: the published one, or one made of the file's."""
+    name = PUBLISHED.get(path.name) or _NOT_IN_A_NAME.sub("_", path.stem).strip("_").lower()
+    return name if name.startswith(DATASET_PREFIX) else DATASET_PREFIX + name
+
+
+def file_name(name: str, side: Side) -> str:
+    """The prepared file of a dataset."""
+    return f"{side_name(name, side)}.parquet"
+
+
+def side_name(name: str, side: Side) -> str:
+    """The dataset's name for this side of the split."""
+    return name if side is Side.TRAIN else f"{name}_{side}"
+
+
+def write_dataset_info(folder: Path, report: PreparationReport) -> None:
+    """Register every prepared file of the report, under paths relative to the folder."""
+    entries = [
+        _entry(file, side, rows)
+        for file in report.files.values()
+        for side, rows in ((Side.TRAIN, file.rows_train), (Side.VALIDATION, file.rows_validation))
+        if rows
+    ]
+    write_whole(folder / DATASET_INFO, json.dumps(entries, indent=4) + "\n", durable=True)
+
+
+def _entry(file: FileReport, side: Side, rows: int) -> dict[str, Any]:
+    return {
+        "dataset_name": side_name(file.name, side),
+        "dataset_path": file_name(file.name, side),
+        "columns": TO_MESSAGES if file.recipe.prompt_column is PromptColumn.PROMPT else {},
+        "tags": ["vision", "grpo", "deepeyes"],
+        "help": f"{rows} rows ({side}), prepared from {file.source} by swift-deepeyes prepare.",
+    }

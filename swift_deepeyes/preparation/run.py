@@ -8,26 +8,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from swift_deepeyes.preparation.errors import PrepareError
-from swift_deepeyes.preparation.one_file import WORK_FOLDER, Job, is_complete, prepare_file
-from swift_deepeyes.preparation.pool import ImagePool
-from swift_deepeyes.preparation.progress import Progress
+from swift_deepeyes.dataset.published import DATASET_INFO, PUBLISHED
+from swift_deepeyes.errors import PrepareError
+from swift_deepeyes.preparation.images import ImagePool
+from swift_deepeyes.preparation.job import WORK_FOLDER, Job, prepare_file
 from swift_deepeyes.preparation.recipe import Recipe
-from swift_deepeyes.preparation.registration import (
-    DATASET_INFO,
-    PUBLISHED,
+from swift_deepeyes.preparation.report import (
+    PreparationReport,
     dataset_name,
+    read_report,
     write_dataset_info,
+    write_report,
 )
-from swift_deepeyes.preparation.report import Report, read_report, write_report
 from swift_deepeyes.preparation.source import Source
+from swift_deepeyes.progress import Progress
 
 logger = logging.getLogger(__name__)
 
 
 def prepare(
     inputs: Sequence[Path], out: Path, recipe: Recipe, workers: int, progress: Progress
-) -> Report:
+) -> PreparationReport:
     """Prepare files into `out`; what an interrupted run has done is not done again.
 
     `inputs` are Parquet files, or folders of them. The report is that of the folder: files that
@@ -41,7 +42,7 @@ def prepare(
             with closing(Source(path)) as source:
                 job = Job(name, source, recipe, out)
                 known = report.files.get(name)
-                if known is not None and is_complete(known, job):
+                if known is not None and job.is_done(known):
                     logger.info("%s is already prepared from this file in this way", name)
                 else:
                     report = report.with_file(prepare_file(job, pool, progress))

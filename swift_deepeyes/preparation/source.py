@@ -15,17 +15,28 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swift_deepeyes.preparation.columns import ENV_NAME, conversation_column
-from swift_deepeyes.preparation.errors import PrepareError
+from swift_deepeyes.dataset.columns import (
+    CONVERSATIONS,
+    DATA_SOURCE,
+    ENV_NAME,
+    IMAGE_COLUMNS,
+    STRUCT_KEYS,
+    TEXT_COLUMNS,
+)
+from swift_deepeyes.errors import PrepareError
 
 READ_ROWS = 16
 STREAM_BYTES = 1 << 20
+_KNOWN = {*TEXT_COLUMNS, *CONVERSATIONS, *IMAGE_COLUMNS, *STRUCT_KEYS}
 
 RawRow = dict[str, Any]
 
 
 class Source:
-    """An open Parquet file. Raises `PrepareError` when it is none, or not of the data's schema."""
+    """An open Parquet file. Raises `PrepareError` when it is none, or not of the data's schema.
+
+    `conversation`: the column with the conversations, whose parts may hold the images.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,7 +48,14 @@ class Source:
             raise PrepareError(f"{path}: not a complete Parquet file ({error})") from error
         self.schema: pa.Schema = self._file.schema_arrow
         self.rows: int = self._file.metadata.num_rows
-        self.conversation = conversation_column(self.schema, path.name)
+        names = self.schema.names
+        found = [name for name in CONVERSATIONS if name in names]
+        if not found:
+            raise PrepareError(
+                f"{path.name}: needs the columns prompt (or messages, conversations) and images, "
+                f"and has {', '.join(names) or 'none'}"
+            )
+        self.conversation = found[0]
 
     def close(self) -> None:
         """Close the file."""
@@ -48,19 +66,24 @@ class Source:
         status = self.path.stat()
         return f"{status.st_size} {status.st_mtime_ns} {self.rows} {self._file.num_row_groups}"
 
+    def unknown_columns(self) -> tuple[str, ...]:
+        """Columns, and keys of structs as `struct.key`, that the data's schema does not have."""
+        unknown = [name for name in self.schema.names if name not in _KNOWN]
+        for column, keys in STRUCT_KEYS.items():
+            if column in self.schema.names and pa.types.is_struct(self.schema.field(column).type):
+                names = [field.name for field in self.schema.field(column).type]
+                unknown += [f"{column}.{name}" for name in names if name not in keys]
+        return tuple(unknown)
+
     def data_sources(self) -> set[str]:
         """All values of `data_source`; reads that column only."""
-        if "data_source" not in self.schema.names:
-            return set()
-        column = self._file.read(columns=["data_source"]).column(0)
-        return {str(value) for value in column.unique().to_pylist()}
+        column = self._column(DATA_SOURCE)
+        return set() if column is None else {str(value) for value in column.unique().to_pylist()}
 
     def names_toolboxes(self) -> bool:
         """Whether any row says something of its tools; else that is left to the prompts."""
-        if ENV_NAME not in self.schema.names:
-            return False
-        column = self._file.read(columns=[ENV_NAME]).column(0)
-        return bool(column.null_count < len(column))
+        column = self._column(ENV_NAME)
+        return column is not None and bool(column.null_count < len(column))
 
     def read(self, start: int) -> Iterator[RawRow]:
         """The rows from number `start` on; whole row groups before it are not touched."""
@@ -76,6 +99,10 @@ class Source:
                 skip = 0
         except (pa.ArrowException, OSError) as error:
             raise PrepareError(f"{self.path}: damaged Parquet file ({error})") from error
+
+    def _column(self, name: str) -> Any:
+        """One column of the whole file; None where there is none."""
+        return self._file.read(columns=[name]).column(0) if name in self.schema.names else None
 
     def _row_group_of(self, row: int) -> tuple[int, int]:
         """The row group that holds this row, and the number of rows before that group."""

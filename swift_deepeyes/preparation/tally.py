@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from swift_deepeyes.preparation.contradictions import Contradictions
-from swift_deepeyes.preparation.facts import PixelSize, RowFacts
-from swift_deepeyes.preparation.issue import RowIssue
-from swift_deepeyes.preparation.references import AnswerKind, MathFact, kind_of, math_facts
-from swift_deepeyes.preparation.report import ImageReport, MathReport, Sizes
+from swift_deepeyes.judge.rules import letters
+from swift_deepeyes.judge.rules.text import normalise
+from swift_deepeyes.preparation.choices import RowIssue
+from swift_deepeyes.preparation.facts import (
+    AnswerKind,
+    MathFact,
+    PixelSize,
+    RowFacts,
+    kind_of,
+    math_facts,
+)
+from swift_deepeyes.preparation.report import DifferingRow, ImageReport, MathReport, Sizes
 from swift_deepeyes.scoring.scheme import ScoringScheme
 
 MAX_EXAMPLES = 20
-SHOWN_CHARACTERS = 120
+EXAMPLE_CHARACTERS = 120
+REFERENCE_CHARACTERS = 200
 
 
 class SizeTally:
@@ -45,6 +53,41 @@ class SizeTally:
         )
 
 
+class Contradictions:
+    """Rows that ask the same about the same images, and expect different answers.
+
+    Found in one pass; what is kept of a row is a key and a short text.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[DifferingRow]] = {}
+        self._differing: set[str] = set()
+        self.duplicates = 0
+
+    def add(self, facts: RowFacts) -> None:
+        """Look at one row; rows that are dropped or have no reference contradict nothing."""
+        if not facts.is_written or not facts.reference:
+            return
+        row = DifferingRow(
+            row=facts.number, index=facts.index, reference=facts.reference[:REFERENCE_CHARACTERS]
+        )
+        group = self._seen.setdefault(facts.question_key, [])
+        if _meaning(row.reference) in {_meaning(other.reference) for other in group}:
+            self.duplicates += 1
+        elif group:
+            self._differing.add(facts.question_key)
+        group.append(row)
+
+    def groups(self) -> list[tuple[DifferingRow, ...]]:
+        """The contradictory groups, in the order of their first rows."""
+        return [tuple(group) for key, group in self._seen.items() if key in self._differing]
+
+
+def _meaning(reference: str) -> str:
+    """Equal for references that are the same answer: "A", "(a)", "A."."""
+    return letters.bare_letter(reference) or normalise(reference)
+
+
 class FileCounts:
     """The figures of one file, row by row."""
 
@@ -52,7 +95,7 @@ class FileCounts:
         self._dropped = dropped
         self.rows = 0
         self.dropped: Counter[RowIssue] = Counter()
-        self.flaws: Counter[RowIssue] = Counter()
+        self.issues: Counter[RowIssue] = Counter()
         self.examples: dict[RowIssue, list[str]] = defaultdict(list)
         self.data_sources: Counter[str] = Counter()
         self.references: Counter[str] = Counter()
@@ -65,13 +108,13 @@ class FileCounts:
         """One row."""
         self.rows += 1
         self.data_sources[facts.source] += 1
-        self.flaws.update(facts.flaws.keys())
-        for flaw, reason in facts.flaws.items():
-            if len(self.examples[flaw]) < MAX_EXAMPLES:
+        self.issues.update(facts.issues.keys())
+        for issue, reason in facts.issues.items():
+            if len(self.examples[issue]) < MAX_EXAMPLES:
                 text = f"{facts.name}: {reason}" if reason else facts.name
-                self.examples[flaw].append(text[:SHOWN_CHARACTERS])
+                self.examples[issue].append(text[:EXAMPLE_CHARACTERS])
         if not facts.is_written:
-            first = next(flaw for flaw in RowIssue if flaw in facts.flaws and flaw in self._dropped)
+            first = next(i for i in RowIssue if i in facts.issues and i in self._dropped)
             self.dropped[first] += 1
             return
         self.references[facts.reference] += 1
@@ -84,7 +127,7 @@ class FileCounts:
         """Rows that nobody reads, because every one of them is a chart's."""
         self.rows += rows
         self.data_sources[source] += rows
-        self.flaws[RowIssue.EXCLUDED_CHART] += rows
+        self.issues[RowIssue.EXCLUDED_CHART] += rows
         self.dropped[RowIssue.EXCLUDED_CHART] += rows
 
     def _add_images(self, facts: RowFacts) -> None:
@@ -97,10 +140,10 @@ class FileCounts:
 
     def left_out_later(self) -> frozenset[int]:
         """Settle the contradictions, all rows being known; the numbers of rows that they cost."""
-        groups = list(self.contradictions.groups())
-        rows = frozenset(sighting.row for group in groups for sighting in group)
+        groups = self.contradictions.groups()
+        rows = frozenset(row.row for group in groups for row in group)
         if rows:
-            self.flaws[RowIssue.CONTRADICTORY] += len(rows)
+            self.issues[RowIssue.CONTRADICTORY] += len(rows)
         if not rows or RowIssue.CONTRADICTORY not in self._dropped:
             return frozenset()
         self.dropped[RowIssue.CONTRADICTORY] += len(rows)
@@ -136,20 +179,11 @@ class FileCounts:
             for fact in sorted(math_facts(reference)):
                 counts[fact] += rows
                 if len(examples[fact]) < MAX_EXAMPLES:
-                    examples[fact].append(reference[:SHOWN_CHARACTERS])
+                    examples[fact].append(reference[:EXAMPLE_CHARACTERS])
             on_reference(1)
         return MathReport(
             references=self.math_references.total(),
-            unmatched=self.flaws[RowIssue.UNMATCHED_REFERENCE],
+            unmatched=self.issues[RowIssue.UNMATCHED_REFERENCE],
             facts=dict(sorted(counts.items())),
             examples=dict(sorted(examples.items())),
         )
-
-
-def tally_of(parts: Iterable[list[RowFacts]], dropped: frozenset[RowIssue]) -> FileCounts:
-    """The tally of all parts."""
-    tally = FileCounts(dropped)
-    for facts in parts:
-        for row in facts:
-            tally.add(row)
-    return tally

@@ -10,18 +10,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from swift_deepeyes.files import write_whole
 from swift_deepeyes.record.record import IMAGES_FOLDER
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole, or not at all; readers and other writers never see a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def append_lines(path: Path, lines: Iterable[bytes]) -> int:

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from swift_deepeyes.dataset.image_content import image_bytes, image_name
+from swift_deepeyes.files import write_whole
 from swift_deepeyes.frozen import FrozenModel
-from swift_deepeyes.record.files import append_lines, store_image, write_whole
+from swift_deepeyes.record.files import append_lines, store_image
 from swift_deepeyes.record.quota import lines_name, prune
 from swift_deepeyes.record.record import (
     IMAGES_FOLDER,

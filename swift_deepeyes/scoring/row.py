@@ -12,6 +12,16 @@ from enum import StrEnum
 
 from pydantic import ValidationError
 
+from swift_deepeyes.dataset.columns import (
+    DATA_SOURCE,
+    ENV_NAME,
+    EXTRA_INFO,
+    IMAGES,
+    MESSAGES,
+    REWARD_MODEL,
+    SOLUTION,
+    TOOLS,
+)
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.dataset.references import references_of
 from swift_deepeyes.dataset.values import scalar_text
@@ -30,17 +40,17 @@ from swift_deepeyes.scoring.transcript import (
 )
 
 COLUMNS = (
-    "messages",
-    "images",
-    "tools",
+    MESSAGES,
+    IMAGES,
+    TOOLS,
     "rollout_infos",
     "is_truncated",
     "finish_reason",
-    "data_source",
-    "env_name",
-    "reward_model",
-    "solution",
-    "extra_info",
+    DATA_SOURCE,
+    ENV_NAME,
+    REWARD_MODEL,
+    SOLUTION,
+    EXTRA_INFO,
 )
 """The columns that scoring reads, beside the completion."""
 
@@ -89,13 +99,13 @@ class ScoredRow(FrozenModel):
 
 def read_row(columns: Mapping[str, object]) -> ScoredRow:
     """Read one row's columns (`COLUMNS` and `COMPLETION`; each may be missing)."""
-    extra = _struct(columns.get("extra_info"))
+    extra = _struct(columns.get(EXTRA_INFO))
     record = read_record(columns.get("rollout_infos"))
-    source = _text(columns.get("data_source"))
-    prompt = prompt_of(columns.get("messages"), turns_of(columns, record))
+    source = _text(columns.get(DATA_SOURCE))
+    prompt = prompt_of(columns.get(MESSAGES), turns_of(columns, record))
     prompt_text = "\n".join(text_of(message.get("content")) or "" for message in prompt)
     known_rule = rule_of_source(source)
-    has_tool = _has_tool(record, columns.get("env_name"), prompt_text)
+    has_tool = _has_tool(record, columns.get(ENV_NAME), prompt_text)
     references = references_of(columns)
     return ScoredRow(
         source=source,
@@ -112,15 +122,15 @@ def read_row(columns: Mapping[str, object]) -> ScoredRow:
 def _transcript(columns: Mapping[str, object], record: Trajectory | None) -> Transcript | None:
     if record is not None and record.turns:
         return transcript_of_record(record)
-    images = columns.get("images")
+    images = columns.get(IMAGES)
     if images is None:
-        images = _struct(columns.get("rollout_infos")).get("images")
+        images = _struct(columns.get("rollout_infos")).get(IMAGES)
     is_truncated = (
         columns.get("is_truncated") is True or _text(columns.get("finish_reason")) == "length"
     )
     return transcript_of_messages(
         columns.get(COMPLETION),
-        columns.get("messages"),
+        columns.get(MESSAGES),
         images,
         turns=turns_of(columns, record),
         is_truncated=is_truncated,

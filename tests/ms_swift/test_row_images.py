@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from swift_deepeyes.dataset.image_check import MIN_SIDE, BadImageError, as_entry, checked_image
+from swift_deepeyes.dataset.images import MIN_SIDE, BadImageError, as_entry, checked_image
 from tests.dataset import lookalike
 
 PNG = lookalike.png(90, 40)

@@ -15,10 +15,9 @@ import pytest
 from PIL import Image
 from swift.template.vision_utils import load_image
 
-from swift_deepeyes.dataset.image_check import BadImageError, as_entry, checked_image
+from swift_deepeyes.dataset.images import BadImageError, ImageFault, as_entry, checked_image
 from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.preparation.images import SizeLimits, treat
-from swift_deepeyes.preparation.issue import RowIssue
 from tests.dataset import lookalike
 from tests.dataset.loading import indices, load_rows
 from tests.dataset.loading import log as log_fixture
@@ -113,15 +112,15 @@ def trains(content: object) -> bool:
 @pytest.mark.filterwarnings("ignore")
 def test_what_is_kept_trains_and_what_would_raise_is_dropped(name: str) -> None:
     content = ZOO[name]
-    picture = treat(content, SizeLimits(min_side=32))
+    prepared = treat(content, SizeLimits(min_side=32))
     try:
         kept = checked_image(as_entry(content))["bytes"]
     except BadImageError as error:
         assert not trains(content)
-        assert picture.flaw in (RowIssue.BROKEN_IMAGE, RowIssue.THIN_IMAGE)
+        assert prepared.fault in (ImageFault.UNREADABLE, ImageFault.THIN)
         assert len(str(error)) < 400 and "\n" not in str(error)
     else:
-        assert trains(kept) and picture.flaw is None
+        assert trains(kept) and prepared.fault is None
 
 
 def test_the_zoo_has_both_kinds() -> None:

@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from swift_deepeyes.dataset import fetch
-from swift_deepeyes.dataset.image_check import BadImageError
+from swift_deepeyes.dataset.images import BadImageError
 from swift_deepeyes.ms_swift import rows as row_checks
 from swift_deepeyes.ms_swift.rows import NoRowsLeftError, register_rows
 from swift_deepeyes.scoring.row import read_row

@@ -8,18 +8,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from swift_deepeyes.preparation.recipe import Recipe
-from swift_deepeyes.preparation.report import Report
+from swift_deepeyes.preparation.report import PreparationReport
 from swift_deepeyes.preparation.run import prepare
 from swift_deepeyes.progress import Progress
 
-Prepare = Callable[..., Report]
+Prepare = Callable[..., PreparationReport]
 
 
 @pytest.fixture
 def prepared(tmp_path: Path) -> Prepare:
     """Prepares a file or folder into `tmp_path / "out"` by a recipe of these values."""
 
-    def run(given: Path, out: str = "out", workers: int = 2, **recipe: Any) -> Report:
+    def run(given: Path, out: str = "out", workers: int = 2, **recipe: Any) -> PreparationReport:
         return prepare([given], tmp_path / out, Recipe(**recipe), workers, Progress())
 
     return run

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pytest_httpserver import HTTPServer
 
+from swift_deepeyes.dataset.images import ImageFault
 from swift_deepeyes.preparation.images import (
     ImageJob,
     PreparedImage,
@@ -19,7 +20,6 @@ from swift_deepeyes.preparation.images import (
     fitted_size,
     treat,
 )
-from swift_deepeyes.preparation.issue import RowIssue
 from tests.dataset import lookalike
 
 OPEN = SizeLimits(min_side=32)
@@ -82,21 +82,21 @@ def test_an_enlarged_jpeg_becomes_lossless() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "flaw"),
+    ("image", "fault"),
     [
-        (b"", RowIssue.MISSING_IMAGE),
-        (None, RowIssue.MISSING_IMAGE),
-        (3, RowIssue.MISSING_IMAGE),
-        ({"bytes": None, "path": "no/such.png"}, RowIssue.MISSING_IMAGE),
-        (b"<html>404</html>", RowIssue.BROKEN_IMAGE),
-        (lookalike.png(300, 300)[:-300], RowIssue.BROKEN_IMAGE),
-        (lookalike.jpeg(300, 300)[:-300], RowIssue.BROKEN_IMAGE),
-        (lookalike.png(1, 201), RowIssue.THIN_IMAGE),
+        (b"", ImageFault.MISSING),
+        (None, ImageFault.MISSING),
+        (3, ImageFault.MISSING),
+        ({"bytes": None, "path": "no/such.png"}, ImageFault.MISSING),
+        (b"<html>404</html>", ImageFault.UNREADABLE),
+        (lookalike.png(300, 300)[:-300], ImageFault.UNREADABLE),
+        (lookalike.jpeg(300, 300)[:-300], ImageFault.UNREADABLE),
+        (lookalike.png(1, 201), ImageFault.THIN),
     ],
 )
-def test_what_cannot_be_trained_on_is_named(image: object, flaw: RowIssue) -> None:
+def test_what_cannot_be_trained_on_is_named(image: object, fault: ImageFault) -> None:
     picture = treat(image, OPEN)
-    assert picture.flaw is flaw
+    assert picture.fault is fault
     assert picture.reason and picture.changed is None
 
 
@@ -113,7 +113,7 @@ def test_damaged_bytes_never_stop_the_work(
         start = int(position * len(damaged))
         damaged[start : start + len(replacement)] = replacement
     picture = treat({"bytes": bytes(damaged), "path": None}, SizeLimits(32, max_side=50))
-    assert (picture.flaw is None) == (picture.after is not None and max(picture.after) <= 50)
+    assert (picture.fault is None) == (picture.after is not None and max(picture.after) <= 50)
 
 
 def test_what_an_address_holds_goes_into_the_row(httpserver: HTTPServer) -> None:
@@ -125,7 +125,7 @@ def test_what_an_address_holds_goes_into_the_row(httpserver: HTTPServer) -> None
     reduced = treat({"bytes": None, "path": httpserver.url_for("/a.png")}, SizeLimits(32, 50))
     assert opened(reduced).size == (50, 37)
     gone = treat(httpserver.url_for("/gone.png"), OPEN)
-    assert gone.flaw is RowIssue.MISSING_IMAGE and "HTTP status 404" in gone.reason
+    assert gone.fault is ImageFault.MISSING and "HTTP status 404" in gone.reason
 
 
 def test_jobs_keep_their_order_and_their_limits() -> None:

@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.cli.prepare_tables import memory_advice, render
-from swift_deepeyes.preparation.errors import PrepareError
-from swift_deepeyes.preparation.issue import DROPPED_BY_DEFAULT, RowIssue
+from swift_deepeyes.errors import PrepareError
+from swift_deepeyes.preparation.choices import DROPPED_BY_DEFAULT, RowIssue
+from swift_deepeyes.preparation.parts import Side, side_of
 from swift_deepeyes.preparation.recipe import CHART_MAX_PIXELS, Recipe
-from swift_deepeyes.preparation.report import Report, read_report
+from swift_deepeyes.preparation.report import PreparationReport, read_report
 from swift_deepeyes.preparation.run import prepare
-from swift_deepeyes.preparation.split import Side, side_of
 from swift_deepeyes.progress import Progress
 from tests.dataset import lookalike
 from tests.preparation import published
@@ -48,7 +48,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def usual(three: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
+def usual(three: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PreparationReport, Path]:
     """The report and the folder of one run by the default recipe."""
     out = tmp_path_factory.mktemp("usual")
     return prepare([three], out, Recipe(), 2, Progress()), out
@@ -62,14 +62,14 @@ def image_sizes(rows: list[dict[str, Any]]) -> list[tuple[int, int]]:
     return [Image.open(BytesIO(row["images"][0]["bytes"])).size for row in rows]
 
 
-def test_three_files_get_one_schema(usual: tuple[Report, Path]) -> None:
+def test_three_files_get_one_schema(usual: tuple[PreparationReport, Path]) -> None:
     schemas = [pq.read_schema(usual[1] / f"{name}.parquet") for name in lookalike.FILES]
     assert schemas[0].equals(schemas[1]) and schemas[1].equals(schemas[2])
     assert schemas[0].field("extra_info").type.field("index").type == pa.string()
     assert "prompt" in schemas[0].names
 
 
-def test_flawed_rows_are_dropped_and_named(usual: tuple[Report, Path]) -> None:
+def test_flawed_rows_are_dropped_and_named(usual: tuple[PreparationReport, Path]) -> None:
     file = usual[0].files["deepeyes_vstar"]
     kept = [row["extra_info"]["index"] for row in rows_of(usual[1], "deepeyes_vstar")]
     assert kept == [f"vstar-{number}" for number in range(ROWS) if number not in FLAWED]
@@ -77,9 +77,9 @@ def test_flawed_rows_are_dropped_and_named(usual: tuple[Report, Path]) -> None:
     assert file.dropped[RowIssue.MISSING_IMAGE] == 2
     assert file.examples[RowIssue.BROKEN_IMAGE][0].startswith("row 3 (index vstar-3): unreadable")
     assert "no such file" in file.examples[RowIssue.MISSING_IMAGE][1]
-    assert file.flaws[RowIssue.NO_QUESTION] == 1 and RowIssue.NO_QUESTION not in file.dropped
+    assert file.issues[RowIssue.NO_QUESTION] == 1 and RowIssue.NO_QUESTION not in file.dropped
     # Row 11 has no image for its tag: one row, two flaws, dropped once.
-    assert file.flaws[RowIssue.IMAGE_TAGS] == 1 and RowIssue.IMAGE_TAGS not in file.dropped
+    assert file.issues[RowIssue.IMAGE_TAGS] == 1 and RowIssue.IMAGE_TAGS not in file.dropped
 
 
 def test_flaws_can_be_kept_and_dropped_by_choice(three: Path, prepared: Any, read: Any) -> None:
@@ -96,7 +96,9 @@ def test_flaws_can_be_kept_and_dropped_by_choice(three: Path, prepared: Any, rea
     assert not indices & {"vstar-19", "vstar-21", "vstar-23", "vstar-15"}
 
 
-def test_contradictions_and_foreign_options_are_listed(usual: tuple[Report, Path]) -> None:
+def test_contradictions_and_foreign_options_are_listed(
+    usual: tuple[PreparationReport, Path],
+) -> None:
     files = usual[0].files
     (group,) = files["deepeyes_vstar"].contradictions
     assert [(row.row, row.reference) for row in group] == [(19, "A"), (21, "B"), (23, "(A).")]
@@ -104,20 +106,20 @@ def test_contradictions_and_foreign_options_are_listed(usual: tuple[Report, Path
     assert files["deepeyes_chart"].examples[RowIssue.NOT_AN_OPTION][0] == "row 25 (index 25): G"
 
 
-def test_the_report_knows_the_math_references(usual: tuple[Report, Path]) -> None:
+def test_the_report_knows_the_math_references(usual: tuple[PreparationReport, Path]) -> None:
     files = usual[0].files
     assert files["deepeyes_vstar"].math is None
     math = files["deepeyes_thinklite"].math
     assert math is not None
     assert math.references == files["deepeyes_thinklite"].rows_train
     assert math.unmatched == 1  # row 27: "x}{y"
-    assert files["deepeyes_thinklite"].flaws[RowIssue.UNMATCHED_REFERENCE] == 1
+    assert files["deepeyes_thinklite"].issues[RowIssue.UNMATCHED_REFERENCE] == 1
     assert math.facts["words"] >= 10
     assert "\\{1, 2\\}" in math.examples["cut_by_official_regex"]
 
 
 def test_small_images_grow_and_good_ones_are_the_same_bytes(
-    three: Path, usual: tuple[Report, Path]
+    three: Path, usual: tuple[PreparationReport, Path]
 ) -> None:
     images = usual[0].files["deepeyes_thinklite"].images
     assert images.before is not None and images.after is not None
@@ -134,7 +136,7 @@ def test_small_images_grow_and_good_ones_are_the_same_bytes(
 
 
 def test_charts_are_capped_kept_or_excluded(
-    three: Path, prepared: Any, read: Any, usual: tuple[Report, Path], tmp_path: Path
+    three: Path, prepared: Any, read: Any, usual: tuple[PreparationReport, Path], tmp_path: Path
 ) -> None:
     capped = usual[0].files
     charts = rows_of(usual[1], "deepeyes_chart")
@@ -255,7 +257,7 @@ def test_wrong_inputs_are_named(three: Path, prepared: Any, tmp_path: Path) -> N
         prepared(tmp_path / "b")
 
 
-def test_the_report_can_be_shown(usual: tuple[Report, Path]) -> None:
+def test_the_report_can_be_shown(usual: tuple[PreparationReport, Path]) -> None:
     console = Console(width=160, record=True, file=StringIO())
     for block in render(usual[0]):
         console.print(block)

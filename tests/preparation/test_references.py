@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swift_deepeyes.preparation.references import (
+from swift_deepeyes.preparation.facts import (
     AnswerKind,
     MathFact,
     is_outside_options,

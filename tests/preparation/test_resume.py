@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.preparation import assembly, convert, parts
-from swift_deepeyes.preparation.errors import PrepareError
+from swift_deepeyes.errors import PrepareError
+from swift_deepeyes.preparation import job, parts
 from swift_deepeyes.preparation.recipe import Recipe
 from swift_deepeyes.preparation.run import prepare
 from swift_deepeyes.progress import Progress
@@ -26,7 +26,7 @@ ROWS = 300
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convert, "PART_ROWS", 32)
+    monkeypatch.setattr(job, "PART_ROWS", 32)
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +106,7 @@ def test_a_prepared_file_is_not_prepared_again(
     data: Path, tmp_path: Path, prepared: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = prepared(data)
-    monkeypatch.setattr(assembly, "GroupedWriter", None)  # would fail if it were used
+    monkeypatch.setattr(parts, "GroupedWriter", None)  # would fail if it were used
     assert prepared(data) == first
     monkeypatch.undo()
     (output,) = (tmp_path / "out").glob("*.parquet")
@@ -126,15 +126,15 @@ def test_a_crash_while_writing_leaves_the_old_files(
     """Train and validation change together, also when only the second cannot be finished."""
     prepared(data, validation=0.1)
     before = digests(tmp_path / "out")
-    close = assembly.GroupedWriter.close
+    close = parts.GroupedWriter.close
     calls = iter(range(2))
 
-    def fail(self: assembly.GroupedWriter) -> None:
+    def fail(self: parts.GroupedWriter) -> None:
         if next(calls) == closed_before:
             raise OSError("No space left on device")
         close(self)
 
-    monkeypatch.setattr(assembly.GroupedWriter, "close", fail)
+    monkeypatch.setattr(parts.GroupedWriter, "close", fail)
     with pytest.raises(OSError, match="No space"):
         prepared(data, validation=0.1, max_side=50)
     assert digests(tmp_path / "out") == before

@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.preparation.issue import RowIssue
+from swift_deepeyes.preparation.choices import RowIssue
 from swift_deepeyes.scoring.row import read_row
 from tests.dataset import lookalike
 

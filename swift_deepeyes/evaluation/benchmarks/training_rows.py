@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from swift_deepeyes.dataset.columns import ENV_NAME, IMAGES, MESSAGES, PROMPT
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
@@ -38,12 +39,12 @@ def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
 
 
 def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
-    images = row.images("images", folder, unpack)
+    images = row.images(IMAGES, folder, unpack)
     prompt = _prompt(row, len(images))
-    read = read_row({**row.fields, "messages": row.value("prompt")})
+    read = read_row({**row.fields, MESSAGES: row.value(PROMPT)})
     if not read.reference:
         raise row.error("there is no reference ('reward_model' with 'ground_truth')")
-    toolbox = row.fields.get("env_name")
+    toolbox = row.fields.get(ENV_NAME)
     return Question(
         id=f"{row.file.stem}/{row.number - 1}",
         images=images,
@@ -65,7 +66,7 @@ def _is_closed(read: ScoredRow) -> bool:
 
 def _prompt(row: Row, images: int) -> tuple[PromptMessage, ...]:
     """The row's messages, with a tag for every image: ms-swift, too, puts missing ones in front."""
-    value = row.value("prompt")
+    value = row.value(PROMPT)
     if not isinstance(value, list):
         raise row.error("the field 'prompt' must be a list of messages")
     messages = [_message(row, entry) for entry in value]

@@ -30,12 +30,11 @@ MAX_ASPECT_RATIO = 200
 
 REMOTE = ("http://", "https://")
 DATA_URI = "data:"
-_DATA_URI = re.compile(
-    r"data:(.+?);base64,(.+)"
-)  # ms-swift's own: what it does not match, it raises
+# ms-swift's own: what it does not match, it raises.
+_DATA_URI = re.compile(r"data:(.+?);base64,(.+)")
 _LONGEST_PATH = 2000  # ms-swift's: a longer text is base64
 
-_SHOWN_CHARACTERS = 200
+_QUOTED_CHARACTERS = 200
 
 
 class ImageFault(StrEnum):
@@ -86,21 +85,30 @@ def checked_image(entry: Entry, fetch: Fetch | None = None) -> Entry:
         return entry
     image, _ = decoded(content)
     check_shape(image.size)
-    short_side = min(image.size)
-    if short_side >= MIN_SIDE:
+    if min(image.size) >= MIN_SIDE:
         return {"bytes": content, "path": None} if is_remote(entry) else entry
-    scale = MIN_SIDE / short_side
-    width, height = (max(MIN_SIDE, round(side * scale)) for side in image.size)
     buffer = BytesIO()
-    image.resize((width, height), Image.Resampling.BICUBIC).save(buffer, format="PNG")
+    size = enlarged_size(image.size, MIN_SIDE)
+    image.resize(size, Image.Resampling.BICUBIC).save(buffer, format="PNG")
     return {"bytes": buffer.getvalue(), "path": None}
+
+
+def enlarged_size(size: tuple[int, int], min_side: int) -> tuple[int, int]:
+    """The size in the same shape whose short side is `min_side`."""
+    scale = min_side / min(size)
+    return max(min_side, round(size[0] * scale)), max(min_side, round(size[1] * scale))
+
+
+def is_thin(size: tuple[int, int]) -> bool:
+    """Whether no model encodes an image of this shape."""
+    return max(size) > MAX_ASPECT_RATIO * min(size)
 
 
 def check_shape(size: tuple[int, int]) -> None:
     """Raise `BadImageError` where `fetch_image` would raise for an image of this size."""
     long_side, short_side = max(size), min(size)
     shape = f"{size[0]}x{size[1]} pixels: "
-    if long_side > MAX_ASPECT_RATIO * short_side:
+    if is_thin(size):
         reason = f"{shape}an aspect ratio over {MAX_ASPECT_RATIO} cannot be encoded"
         raise BadImageError(reason, ImageFault.THIN)
     # Reduced to MAX_PIXELS, the short side is rounded down to whole cells: none may be left.
@@ -139,15 +147,15 @@ def _read_text(text: str) -> bytes:
         try:
             return file.read_bytes()
         except OSError as error:
-            raise BadImageError(f"{error.strerror}: {_shown(text)}", ImageFault.MISSING) from error
+            raise BadImageError(f"{error.strerror}: {_quoted(text)}", ImageFault.MISSING) from error
     content = _decode_base64(text)
     if content is None:
-        raise BadImageError(f"no such file: {_shown(text)}", ImageFault.MISSING)
+        raise BadImageError(f"no such file: {_quoted(text)}", ImageFault.MISSING)
     return content
 
 
-def _shown(text: str) -> str:
-    return repr(text[:_SHOWN_CHARACTERS])
+def _quoted(text: str) -> str:
+    return repr(text[:_QUOTED_CHARACTERS])
 
 
 def _find_file(path: str) -> Path | None:
@@ -196,5 +204,5 @@ def decoded(content: bytes) -> tuple[Image.Image, str]:
         raise BadImageError(f"unreadable image of {len(content)} bytes: no known format") from error
     # Pillow's decoders leak whatever their insides raise at broken files; all mean the same here.
     except Exception as error:
-        what = f"{type(error).__name__}: {error}".splitlines()[0][:_SHOWN_CHARACTERS]
+        what = f"{type(error).__name__}: {error}".splitlines()[0][:_QUOTED_CHARACTERS]
         raise BadImageError(f"unreadable image of {len(content)} bytes: {what}") from error
