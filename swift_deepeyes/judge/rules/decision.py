@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.judge.rules import letters, maths, words
-from swift_deepeyes.judge.rules.lexicon import HEDGES, NEGATIONS
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.judge.rules import letters, maths, polarity, words
+from swift_deepeyes.judge.rules.claims import affirm, conclude
+from swift_deepeyes.judge.rules.lexicon import MILD_HEDGE, NEGATIONS
+from swift_deepeyes.judge.rules.moments import read_moment
 from swift_deepeyes.judge.rules.numbers import Quantity, find_quantities, read_sequence, spell
 from swift_deepeyes.judge.rules.text import boxed_parts, canonical, is_same_text, normalise
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 
 QUOTED = re.compile(r'["\u201c]([^"\u201c\u201d]+)["\u201d]')
 # "more than 72", "up to 5", "7 \\neq 7", "x < 3": the number is a bound, not the answer.
@@ -25,8 +27,11 @@ COMPARED = re.compile(
 )
 # "|-2.5|", "x = 5", "2 \times 10", "7 - a": a formula, not a number in a sentence.
 CALCULATED = re.compile(r"[|=+*_^{}\[\]\\!√]|(?<=[\w)])\s*[-/]\s*[a-z(]\b")
+RESULT = re.compile(r"^[^<>=]*\d\s*=\s*(?=[^=]+$)")  # "4 + 3 = 7"
 SENTENCE = re.compile(r"[A-Za-z',\s]*\b(?:is|are|equals?)\b\s*:?\s*")
 SHARE = re.compile(r"%|percent|share|proportion|fraction|probability|rate", re.IGNORECASE)
+WRITTEN = re.compile(r"\b(?:say|read|writ\w+|text|title|word|name|label|print\w*)s?\b", re.I)
+CODE = re.compile(r"(?=.*\d)(?=.*[A-Z])[A-Z0-9]+(?:[ .-][A-Z0-9]+)*")
 MAX_ANSWER = 1000  # characters; the method's own limit: an answer of 1,000 or more is wrong
 
 
@@ -63,109 +68,178 @@ def _decide(question: JudgeQuestion, reference: str, answer: str) -> Outcome:
     reference = next(iter(boxed_parts(reference)[-1:]), reference)
     if is_same_text(answer, reference):
         return Outcome.RIGHT
-    for rule in (_by_option, _by_polarity, _by_number, _by_formula, _by_quotation):
-        outcome = rule(question, reference, answer)
+    claim = conclude(answer)
+    if not NEGATIONS & set(words.tokens(reference)):
+        claim = affirm(claim)
+    sure = MILD_HEDGE.sub(" ", claim) if not MILD_HEDGE.search(reference) else claim
+    outcome = _by_rules(question, reference, sure)
+    return Outcome.UNREADABLE if sure != claim and outcome is Outcome.RIGHT else outcome
+
+
+def _by_rules(question: JudgeQuestion, reference: str, claim: str) -> Outcome:
+    claim = _with_separators_of(reference, claim)
+    if is_same_text(claim, reference):
+        return Outcome.RIGHT
+    for rule in (_by_option, _by_polarity, _by_moment, _by_number, _by_formula):
+        outcome = rule(question, reference, claim)
         if outcome is not None:
             return outcome
-    if re.search(r"\d", spell(reference)) and _is_bound(answer) and not _is_bound(reference):
+    if re.search(r"\d", spell(reference)) and _is_bound(claim) and not _is_bound(reference):
         return Outcome.WRONG
-    return words.compare(question.question, reference, answer)
+    return _by_words(question, reference, claim)
 
 
-def _by_option(question: JudgeQuestion, reference: str, answer: str) -> Outcome | None:
+def _by_words(question: JudgeQuestion, reference: str, claim: str) -> Outcome:
+    """By what is quoted, where something is; else by all words."""
+    quoted, said = QUOTED.findall(reference), QUOTED.findall(claim)
+    if len(said) == 1 and (quoted or WRITTEN.search(question.question)):
+        around = words.tokens(QUOTED.sub(" ", claim))
+        if not _is_open(" ".join(around)):
+            claim = said[0]
+            if not set(words.tokens(claim)) <= set(words.tokens(reference)):
+                return Outcome.WRONG
+    outcome = words.compare(question.question, reference, claim)
+    if len(quoted) == 1 and outcome is Outcome.RIGHT:
+        text, said_text = (normalise(re.sub("['\"]", "", part)) for part in (quoted[0], claim))
+        if text not in said_text:
+            return Outcome.WRONG
+        return Outcome.RIGHT if said_text.endswith(text) else Outcome.UNREADABLE
+    return outcome
+
+
+def _by_option(question: JudgeQuestion, reference: str, claim: str) -> Outcome | None:
     """By letters, where the reference is one or is an option's text."""
     options = letters.read_options(question.question)
     bare = letters.bare_letter(reference)
     wanted = bare or letters.chosen_letter(reference, options)
     if wanted is None or (bare is None and not options):
         return None
-    chosen = letters.chosen_letter(answer, options)
+    chosen = letters.chosen_letter(claim, options)
     if chosen is not None:
         return Outcome.RIGHT if chosen == wanted else Outcome.WRONG
     own = options.get(wanted)
-    if own is None or letters.mentioned_letters(answer):
+    others = letters.option_words(claim, options) - set(words.tokens(own or ""))
+    if own is None or others or letters.mentioned_letters(claim):
         return Outcome.WRONG
-    without_options = question.model_copy(update={"question": _stem(question.question)})
-    return _decide(without_options, own, answer)
+    before = question.question[: letters.OPTION.search(question.question).start()]  # type: ignore[union-attr]
+    return _by_rules(question.model_copy(update={"question": before}), own, claim)
 
 
-def _stem(question: str) -> str:
-    """The question without its options, whose words would otherwise count as given."""
-    marks = letters.OPTION.search(question)
-    return question[: marks.start()] if marks else question
+def _by_polarity(question: JudgeQuestion, reference: str, claim: str) -> Outcome | None:
+    return polarity.compare(question.question, reference, claim)
 
 
-def _by_polarity(question: JudgeQuestion, reference: str, answer: str) -> Outcome | None:
-    wanted = words.wanted_polarity(question.question, reference, answer)
-    if wanted is None:
+def _by_moment(question: JudgeQuestion, reference: str, claim: str) -> Outcome | None:
+    wanted = read_moment(reference)
+    if question.kind is QuestionKind.MATH or wanted is None:
         return None
-    return words.compare_polarity(question.question, reference, answer, wanted)
+    parts = words.clauses(claim)
+    moments = [read_moment(part) for part in parts]
+    at = next((i for i, moment in enumerate(moments) if moment), None)
+    said = moments[at] if at is not None else None
+    if at is None or said is None:
+        return None
+    if wanted[0] != said[0]:
+        return Outcome.WRONG
+    expected = words.Expected.of(question.question, reference)
+    around = words.tokens(said[1])
+    if _is_open(said[1]) or expected.extra(around):
+        return None
+    return words.worst(words.around(expected, parts, at))
 
 
-def _by_number(question: JudgeQuestion, reference: str, answer: str) -> Outcome | None:
+def _by_number(question: JudgeQuestion, reference: str, claim: str) -> Outcome | None:
     """Numbers in their order and with their units, where the reference is nothing else."""
     wanted = read_sequence(reference)
     if wanted is None:
         return None
-    if ":" in reference:
-        answer = answer.replace("/", ":")
-    found, rest = find_quantities(answer)
-    is_whole = read_sequence(answer) is not None
-    if not is_whole:
-        is_math = question.kind is QuestionKind.MATH and maths.is_formula(answer)
-        if is_math or CALCULATED.search(canonical(answer)):
-            return None
-        if _is_open(rest) or _is_bound(answer):
-            return Outcome.WRONG
-    if question.kind is QuestionKind.MATH and len(wanted) > 1 and _same_set(found, wanted):
-        return None  # whether it has an order is for the formulas' rule
-    same = len(found) == len(wanted) and all(map(lambda a, b: a.same_as(b), found, wanted))
+    claim = _with_sign_of(reference, RESULT.sub("", claim))
+    found = read_sequence(claim)
+    if question.kind is QuestionKind.MATH and len(wanted) > 1 and ":" not in reference:
+        values = [sorted(q.value for q in quantities) for quantities in (wanted, found or [])]
+        if values[0] == values[1]:
+            return None  # whether it has an order, and closed ends, is for the formulas' rule
+    if found is not None:
+        return _compare_numbers(question, reference, wanted, found)
+    if question.kind is QuestionKind.MATH and maths.is_formula(claim):
+        return None
+    if CALCULATED.search(canonical(claim)):
+        return None
+    if _is_open(claim) or _is_bound(claim):
+        is_none = wanted == [Quantity(0)] and _says_none(claim)
+        return Outcome.RIGHT if is_none else Outcome.WRONG
+    return _by_number_in(question, reference, wanted, claim)
+
+
+def _by_number_in(
+    question: JudgeQuestion, reference: str, wanted: list[Quantity], claim: str
+) -> Outcome:
+    """By the first clause that has numbers."""
+    expected = words.Expected.of(question.question, reference)
+    parts = words.clauses(claim)
+    at = next((i for i, part in enumerate(parts) if find_quantities(part)[0]), None)
+    if at is None:
+        return Outcome.WRONG
+    found, rest = find_quantities(parts[at])
+    around = words.tokens(rest)
+    is_known = words.is_aside(around, expected.extra(around)) and not words.UNUSUAL.search(rest)
+    return words.worst(
+        (
+            _compare_numbers(question, reference, wanted, found),
+            Outcome.RIGHT if is_known else Outcome.UNREADABLE,
+            *words.around(expected, parts, at),
+        )
+    )
+
+
+def _compare_numbers(
+    question: JudgeQuestion, reference: str, wanted: list[Quantity], found: list[Quantity]
+) -> Outcome:
+    same = len(found) == len(wanted) and all(map(Quantity.same_as, found, wanted))
     if not same:
         return Outcome.WRONG
     has_percent = any(q.unit == "%" for q in found) > any(q.unit == "%" for q in wanted)
     if has_percent and not SHARE.search(question.question) and wanted[0].value == found[0].value:
         return Outcome.UNREADABLE
-    known = is_whole or words.adds_only(rest, f"{question.question} {reference}")
-    return Outcome.RIGHT if known else Outcome.UNREADABLE
+    return Outcome.RIGHT
 
 
-def _by_formula(question: JudgeQuestion, reference: str, answer: str) -> Outcome | None:
+def _with_sign_of(reference: str, claim: str) -> str:
+    """3/4 for 3:4, and 3:4 for 3/4."""
+    if ":" in reference:
+        return claim.replace("/", ":")
+    return re.sub(r"(?<=\d):(?=\d)", "/", claim) if "/" in spell(reference) else claim
+
+
+def _says_none(claim: str) -> bool:
+    said = words.tokens(claim)
+    return sum(word in NEGATIONS for word in said) == 1 and not find_quantities(claim)[0]
+
+
+def _by_formula(question: JudgeQuestion, reference: str, claim: str) -> Outcome | None:
     """By math-verify, where the reference has no words, or nothing but a formula."""
     if question.kind is not QuestionKind.MATH:
         return None
-    opening = SENTENCE.match(answer)
+    opening = SENTENCE.match(claim)
     if opening and not _is_open(opening[0]):
-        answer = answer[opening.end() :]
+        claim = claim[opening.end() :]
     if maths.is_formula(reference):
-        same = maths.compare(reference, answer)
+        same = maths.compare(reference, claim)
         if same is not None:
             return Outcome.RIGHT if same else Outcome.WRONG
     elif words.WORD.search(reference):
         return None
-    elif is_same_text(reference, answer):
+    elif is_same_text(reference, claim):
         return Outcome.RIGHT
-    return Outcome.WRONG if words.WORD.search(answer) else Outcome.UNREADABLE
+    return Outcome.WRONG if words.WORD.search(claim) else Outcome.UNREADABLE
 
 
-def _by_quotation(question: JudgeQuestion, reference: str, answer: str) -> Outcome | None:
-    """'The sign says "No parking".': its words in their order, behind nothing that adds to them."""
-    quoted = QUOTED.findall(reference)
-    if len(quoted) != 1:
-        return None
-    text = normalise(quoted[0])
-    if text in map(normalise, QUOTED.findall(answer)):
-        return Outcome.RIGHT
-    said = normalise(answer).replace("'", "").replace('"', "")
-    opening = said.removesuffix(text)
-    is_quoted = opening != said and not opening[-1:].isalnum()
-    known = f"{question.question} {QUOTED.sub(' ', reference)}"
-    same = not opening or (is_quoted and words.adds_only(opening, known))
-    return Outcome.RIGHT if same else Outcome.WRONG
-
-
-def _same_set(found: list[Quantity], wanted: list[Quantity]) -> bool:
-    values = [sorted(quantity.value for quantity in sequence) for sequence in (found, wanted)]
-    return values[0] == values[1]
+def _with_separators_of(reference: str, claim: str) -> str:
+    """Codes and plates with other separators: `ABC 1234` for `ABC-1234`."""
+    if not CODE.fullmatch(reference) or read_sequence(reference):
+        return claim
+    parts = map(re.escape, re.split(r"[ .-]", reference))
+    return re.sub(rf"(?<![\w-]){'[ .-]?'.join(parts)}(?![\w-])", reference, claim, flags=re.I)
 
 
 def _is_bound(text: str) -> bool:
@@ -173,4 +247,5 @@ def _is_bound(text: str) -> bool:
 
 
 def _is_open(text: str) -> bool:
-    return bool(set(words.tokens(text)) & (NEGATIONS | HEDGES))
+    said = words.tokens(text)
+    return words.hedged(said, []) or bool(set(said) & NEGATIONS)

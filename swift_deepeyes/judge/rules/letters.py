@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from itertools import zip_longest
 
-from swift_deepeyes.judge.rules.lexicon import HEDGES, NEGATIONS
+from swift_deepeyes.judge.rules.lexicon import ATTRIBUTES, FUNCTION, HEDGES, NEGATIONS
 from swift_deepeyes.judge.rules.text import clean, normalise
+from swift_deepeyes.judge.rules.words import tokens
 
 # "A", "(A)", "A.", "[a]", "Option C": nothing but the letter.
 BARE_LETTER = re.compile(
@@ -17,8 +18,6 @@ NAMED_LETTER = re.compile(
     r"(?:\b(?:[Aa]nswer|ANSWER|[Cc]hoice|[Cc]hoose)\b|答案|选)"
     r"(?:\s*(?:\bis\b|\boption\b|\bwould be\b|[是为]))*\s*[:=,]?\s*[(\[]?([A-J])(?![A-Za-z'])"
 )
-# What follows is an explanation, which may speak of other options.
-REASON = re.compile(r"\b(?:because|since|as the|as it)\b|因为|\bexplanation\s*:|\breason\s*:", re.I)
 # Any capital that stands alone, but for "A" before a word (an article) and "I".
 LONE_CAPITAL = re.compile(
     r"(?<![A-Za-z0-9_'])(?:[B-HJ](?![A-Za-z0-9_'])|A(?![A-Za-z0-9_'])(?!\s+[a-z])|A(?=\s+(?:is|and|or)\b))"
@@ -27,7 +26,6 @@ LONE_CAPITAL = re.compile(
 OPTION = re.compile(
     r"(?:^|(?<=[\s,;?:]))(?:[(\[]([A-J])[)\]][.:]?|([A-J])[.):])\s*(?=\S)", re.MULTILINE
 )
-WORD = re.compile(r"[a-z]+(?:'t)?|[\u4e00-\u9fff]")
 
 
 def bare_letter(text: str) -> str | None:
@@ -58,7 +56,7 @@ def chosen_letter(answer: str, options: dict[str, str]) -> str | None:
     letter = bare_letter(answer)
     if letter:
         return letter
-    text = REASON.split(clean(answer), maxsplit=1)[0]
+    text = clean(answer)
     named = list(NAMED_LETTER.finditer(text))
     said = text[named[-1].start() :] if named else text
     mentioned = mentioned_letters(said)
@@ -69,8 +67,8 @@ def chosen_letter(answer: str, options: dict[str, str]) -> str | None:
     if len(mentioned) > 1:
         return None
     letter = mentioned.pop()
-    doubts = (NEGATIONS | HEDGES) & set(WORD.findall(said.lower()))
-    if doubts - set(WORD.findall(options.get(letter, "").lower())):
+    doubts = (NEGATIONS | HEDGES) & set(tokens(said))
+    if doubts - set(tokens(options.get(letter, ""))):
         return None
     return _confirmed(letter, said, options)
 
@@ -88,8 +86,28 @@ def _confirmed(letter: str, rest: str, options: dict[str, str]) -> str | None:
 
 
 def _by_text(answer: str, options: dict[str, str]) -> str | None:
+    """The one option that the answer is, or whose words it says and no other's, without a doubt."""
     same = [letter for letter, text in options.items() if normalise(text) == normalise(answer)]
-    return same[0] if len(same) == 1 else None
+    if same:
+        return same[0] if len(same) == 1 else None
+    said = set(tokens(answer))
+    if (NEGATIONS | HEDGES) & said or "?" in answer:
+        return None
+    named = option_words(answer, options)
+    whole = []
+    for letter, text in options.items():
+        own = set(tokens(text))
+        is_said = named <= own and own - FUNCTION <= said and not said & ATTRIBUTES - own
+        if named and is_said and not any(word.isdigit() for word in own):
+            whole.append(letter)
+    return whole[0] if len(whole) == 1 else None
+
+
+def option_words(answer: str, options: dict[str, str]) -> set[str]:
+    """The answer's words by which some options differ from others."""
+    words = [set(tokens(text)) - FUNCTION for text in options.values()]
+    differing = set.union(*words) - set.intersection(*words) if words else set()
+    return set(tokens(answer)) & differing
 
 
 def _contains(text: str, part: str) -> bool:

@@ -34,6 +34,7 @@ ROOT = re.compile(r"\\sqrt\s*(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z]))")
 LISTING = re.compile(r"\s*(?:,?\s*\b(?:and|or)\b|;)\s*")
 # "16 - 4\pi \text{ cm}^2": an expression with its unit.
 TRAILING_UNIT = re.compile(
+    r"\s*\b(?:square |cubic )?units?[\s$.]*$|"
     r"(?:\\(?:text|mathrm|mbox)\s*\{\s*([^{}]{1,20}?)\s*\}|(?<=\d)\s*([A-Za-z]{2,12}))"
     r"(\^\{?[23]\}?)?[\s$.]*$"
 )
@@ -42,9 +43,11 @@ COMMAND = re.compile(r"\\[A-Za-z]+")
 ALPHABET = re.compile(r"[A-Za-z0-9\s+\-*/^_=<>()\[\]{}|,.;!%\\&]*")
 # "2 3" is no product, "120." and "5+" are no formulas, "a<b<c" is.
 BROKEN = re.compile(r"^\\(?:[lgn]e|[lg]t)\b|\d\s+\.?\d|\.\.|\.(?!\d)|[-+*/^_=<>]\s*$|^\s*[*/^_=<>]")
-# "x =", "\angle ABC =", "f(x) =": a name for what follows.
+# "2 < x \le 5", the interval (2, 5].
+BOUNDS = re.compile(r"([^<>=]+?)\s*(<|\\le(?![a-z])q?)\s*[a-z]\s*(<|\\le(?![a-z])q?)\s*([^<>=]+)")
+# "x =", "\angle ABC =", "f(x) =", "\det A =": a name for what follows.
 NAME = re.compile(
-    r"^\s*(?:\\(?:angle|triangle)\s*)?[A-Za-z]{1,4}(?:_\{?\w\}?)?(?:\([a-z,]+\))?\s*="
+    r"^\s*(?:\\(?:angle|triangle|det)\s*)?[A-Za-z]{1,4}(?:_\{?\w\}?)?(?:\([a-z,]+\))?\s*="
 )
 
 _process = MathProcess()
@@ -60,7 +63,7 @@ def compare(reference: str, answer: str) -> bool | None:
     May wait a multiple of `TIMEOUT_SECONDS` (and a second or two for the first call of a process).
     """
     (reference, unit), (answer, answer_unit) = _split_unit(reference), _split_unit(answer)
-    gold, said = read_formula(reference), read_formula(answer)
+    gold, said = _as_interval(read_formula(reference)), _as_interval(read_formula(answer))
     if gold is None or said is None or _differ_in_sign(gold, said):
         return None
     if unit and answer_unit and unit != answer_unit:
@@ -124,12 +127,22 @@ def _has_only_symbols(text: str) -> bool:
     return all(word in FUNCTION_NAMES for word in words)
 
 
+def _as_interval(formula: str | None) -> str | None:
+    """Bounds on both sides of one symbol as math-verify compares them."""
+    bounds = BOUNDS.fullmatch(formula or "")
+    if bounds is None:
+        return formula
+    ends = "(" if bounds[2] == "<" else "[", ")" if bounds[3] == "<" else "]"
+    return f"{ends[0]}{bounds[1]}, {bounds[4]}{ends[1]}"
+
+
 def _split_unit(text: str) -> tuple[str, Unit | None]:
     """A formula and its unit, where one that we know ends it."""
     match = TRAILING_UNIT.search(text)
     power = re.sub(r"[{}]", "", match[3] or "") if match else ""
-    unit = read_unit((match[1] or match[2]) + power) if match else None
-    return (text[: match.start()] if match and unit else text), unit
+    name = (match[1] or match[2]) if match else None
+    unit = read_unit(name + power) if name else None
+    return (text[: match.start()] if match and (unit or not name) else text), unit
 
 
 def _differ_in_sign(one: str, other: str) -> bool:

@@ -30,6 +30,13 @@ NUMBER_WORD = re.compile(
     r"(?<![\w-])(" + "|".join(sorted(NUMBER_WORDS, key=len, reverse=True)) + r")(?![\w-])",
     re.IGNORECASE,
 )
+PAIRS = (
+    (re.compile(r"\bhalf a dozen\b|\ba half dozen\b", re.I), "6"),
+    (re.compile(r"\ba (?:pair|couple)(?: of)?\b|一双|一对", re.I), "2"),
+    (re.compile(r"\ba (?=dozen|hundred|thousand|million)", re.I), "1 "),
+    (re.compile(r"\bno\. ?(?=\d)", re.I), "number "),
+    (re.compile(r"\bper cent\b", re.I), "percent"),
+)
 CHINESE_NUMBER = re.compile(rf"(?<!第)[{''.join(CHINESE_DIGITS)}]+(?=[^\W\d_a-z]|$)")
 POWER_WORDS = re.compile(
     r"(平方|立方|\b(?:square|sq|cubic)\b\.?)\s*([a-z]+|[\u4e00-\u9fff]+)", re.I
@@ -78,6 +85,8 @@ def spell(text: str) -> str:
     text = DEGREES_OF.sub(lambda match: "°" + match[1][0].upper(), text)
     text = POWER_WORDS.sub(lambda match: match[2] + ("^3" if match[1][0] in "立cC" else "^2"), text)
     text = re.sub(r"(?<=ty) (?=(?:one|two|three|four|five|six|seven|eight|nine)\b)", "-", text)
+    for words, number in PAIRS:
+        text = words.sub(number, text)
     text = NUMBER_WORD.sub(lambda match: str(NUMBER_WORDS[match[1].lower()]), text)
     text = CHINESE_NUMBER.sub(lambda match: _chinese(match[0]), text)
     return SIGN_WORD.sub("-", text)

@@ -1,26 +1,32 @@
-"""Sentences: an answer must say what the reference sentence says, and nothing against it.
+"""Sentences: an answer must say what the reference says, and nothing against it.
 
 The idea: what the reference adds to the question is its *core* ("The colour of the bag is red" to
-"What is the colour of the bag?" adds "red"). An answer is right if it adds exactly the same. This
-refuses many good paraphrases and accepts very few bad ones; a judge model is there for the rest.
+"What is the colour of the bag?" adds "red"). The clause of the answer that holds the core may add
+ordinary words, and after a preposition other things; the clauses around it may explain. What else
+is there makes it undecided, and what competes with the core makes it wrong.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 
 from swift_deepeyes.judge.rules.lexicon import (
     ATTRIBUTES,
-    FILLERS,
+    FUNCTION,
     HEDGES,
+    KINDS,
+    LINKS,
     NEGATIONS,
     OPEN_HEDGES,
+    ORDINARY,
     PHRASES,
+    PRONOUNS,
     RELATIONS,
     SYNONYMS,
-    VERBS,
-    YES_NO,
+    stem,
 )
 from swift_deepeyes.judge.rules.numbers import spell
 from swift_deepeyes.judge.rules.text import canonical
@@ -31,101 +37,200 @@ IDEOGRAPH = "\u3040-\u30ff\u4e00-\u9fff"
 TOKEN = re.compile(
     rf"[a-z]+n't|(?<!\S)-\d+(?:[./:,]\d+)*|[{IDEOGRAPH}]|[^\W_{IDEOGRAPH}]+(?:[./:,]\d+)*"
 )
-POLAR_QUESTION = re.compile(
-    r"(?:^|[.,!?\n]\s*)(?:is|are|was|were|does|do|did|can|could|has|have|will)\b[^.?\n]*\?"
-    r"|[^\n]*(?:吗|是否|有没有|是不是)[^\n]*",
-    re.I,
-)
-# "Yes, …", "No": a reference that opens with its verdict.
-VERDICT_FIRST = re.compile(r"^\W*\w+\s*(?:[,.;:!\u3002\uff0c-]|$)")
+CLAUSE = re.compile(r"[;!]+|(?<!\bno)\.(?=\s|$|[\u4e00-\u9fff])|,\s*(?![\d\s])|\s-+\s(?!\d)|:\s+(?=[a-z])", re.I)
 OFFER = re.compile(r"(?:(\w+) )?\b(\w+),? or (?:(?:the|a|an|on|in|is) )*(\w+)")
-LISTED = re.compile(r"[,;/&+]|\b(?:and|with|plus)\b|[和与、]")
+LISTED = re.compile(r"[/&+]|\b(?:and|or|plus)\b|[和与、]")
 UNUSUAL = re.compile(r"[^\w\s.,;:()'\"?!#-]")
 # A word in any script, which a formula has not: `\\frac` is a command.
 WORD = re.compile(rf"(?<![\\A-Za-z])[^\W\d_{IDEOGRAPH}]{{2,}}|[{IDEOGRAPH}]")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-BEFORE_NOUN = frozenset({"is", "are", "was", "were", "the", "a", "kind", "type", "sort", "of"})
-PRONOUNS = frozenset({"it", "he", "she", "they"})
-
-KEPT = NEGATIONS | HEDGES | FILLERS | ATTRIBUTES
-MAX_WORDS = 60
+DEED = re.compile(r"\b(?:doing|do|happen\w*|action|activity)\b|做什么|发生")
+VERBS = frozenset(map(stem, "is are was were has have had does do did can see will".split()))
+CORRECTIONS = frozenset(map(stem, "no not or but and then now until 不".split()))
+RETRACTIONS = frozenset(map(stem, "wait actually sorry oops mean correction rather".split()))
+BEFORE_NOUN = frozenset({"is", "are", "was", "the", "a", *map(stem, ("were", "kind", "type"))})
+PARTICIPLE = re.compile(r"\s*[a-z]+(?:ing|ed)\b")
+MAX_WORDS = 80
+MAX_BARE = 3  # words of a clause without verb: an item of a list
 
 
 def tokens(text: str) -> list[str]:
-    """Words in order: lower case, singular, digits for number words, one word per synonym."""
+    """Words in order: stems, digits for number words, one word per synonym."""
     text = spell(text).casefold()
-    for phrase, word in PHRASES:
+    for phrase, word in PHRASES.items():
         text = text.replace(phrase, word)
     return [_canonical(word) for word in TOKEN.findall(text)]
 
 
-def adds_only(text: str, known: str) -> bool:
-    """Whether a text has no words but those of `known` and such as have no content."""
-    return not UNUSUAL.search(text) and set(tokens(text)) <= FILLERS | set(tokens(known))
+def _canonical(word: str) -> str:
+    word = "not" if word.endswith("n't") else SYNONYMS.get(word, word)
+    if word[0].isdigit():
+        return re.sub(r"(?<=\d)(?:st|nd|rd|th)$", "th", word)
+    return stem(word)
 
 
-def is_polar(question: str) -> bool:
-    """A question for yes or no: it offers no alternatives."""
-    match = POLAR_QUESTION.search(question)
-    return match is not None and " or " not in match[0].lower()
+def clauses(text: str) -> list[str]:
+    """The text at its sentence ends, commas and dashes."""
+    return [clause for clause in CLAUSE.split(canonical(text)) if clause.strip(" .,*")]
 
 
-def wanted_polarity(question: str, reference: str, answer: str) -> bool | None:
-    """What a yes-no question is answered with; None: this is not what decides."""
-    said, meant = tokens(answer), tokens(reference)
-    wanted = YES_NO.get(meant[0]) if meant else None
-    if wanted is not None and (VERDICT_FIRST.match(reference) or is_polar(question)):
-        return wanted
-    if is_polar(question) and said and said[0] in YES_NO:
-        return not NEGATIONS & set(meant)  # "The man is not wearing a hat." means no
-    return None
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """Wrong before undecided before right."""
+    found = set(outcomes)
+    order = (Outcome.WRONG, Outcome.UNREADABLE)
+    return next((outcome for outcome in order if outcome in found), Outcome.RIGHT)
 
 
-def compare_polarity(question: str, reference: str, answer: str, wanted: bool) -> Outcome:
-    """The first word decides unless the rest contradicts; without a word for it: wrong."""
-    said, meant = tokens(answer), tokens(reference)
-    if (HEDGES - OPEN_HEDGES) & set(said) - set(meant) or "?" in answer:
-        return Outcome.WRONG
-    stated = YES_NO.get(said[0]) if said else None
-    if stated is None:
-        return Outcome.RIGHT if _restated_polarity(question, said) is wanted else Outcome.WRONG
-    rest = set(said[1:])
-    opposite = {word for word, value in YES_NO.items() if value is not stated}
-    contradicted = rest & opposite or (stated and rest & NEGATIONS - set(meant))
-    return Outcome.RIGHT if stated is wanted and not contradicted else Outcome.WRONG
+@dataclass(frozen=True)
+class Expected:
+    """What an answer is compared with, as words."""
+
+    question: str
+    meant: list[str]
+    asked: list[str]
+    given: set[str]  # of the question, without the alternatives that it offers
+    core: set[str]
+
+    @classmethod
+    def of(cls, question: str, reference: str) -> Expected:
+        """From the two texts."""
+        meant, asked = tokens(reference), tokens(question)
+        given = set(asked) - alternatives(question)
+        return cls(question, meant, asked, given, content(meant) - given or content(meant))
+
+    @property
+    def needed(self) -> set[str]:
+        """The core without what it may leave out: "stands" on the table."""
+        if DEED.search(self.question.lower()):
+            return self.core
+        return self.core - ORDINARY or self.core
+
+    def extra(self, said: list[str]) -> set[str]:
+        """What is neither asked, meant, nor ordinary."""
+        ordinary = frozenset() if DEED.search(self.question.lower()) else ORDINARY
+        known = self.given | self.core | set(self.meant) | ordinary | NEGATIONS
+        return content(said, alone=False) - known - {"1"}
+
+
+def content(words: list[str], alone: bool = True) -> set[str]:
+    """The words with content, or all if there are none and `alone`."""
+    found = set(words) - FUNCTION
+    return found or (set(words) if alone else set())
 
 
 def compare(question: str, reference: str, answer: str) -> Outcome:
-    """Right if both add the same to the question, with the same negations and no hedging.
-
-    Undecided if the answer adds what the reference adds, and words elsewhere in it that no list
-    and no attribute make something else; or if it is in another script.
-    """
+    """Right if a clause says the core, with the same negations, and nothing speaks against it."""
     if _other_script(reference, answer):
         return Outcome.UNREADABLE
-    said, meant, asked = tokens(answer), tokens(reference), tokens(question)
-    if not said or not meant or len(said) > MAX_WORDS or _hedged(said, meant):
+    expected = Expected.of(question, reference)
+    said = tokens(answer)
+    if not said or not expected.meant or len(said) > MAX_WORDS or "?" in answer:
         return Outcome.WRONG
-    if sorted(NEGATIONS & set(said)) != sorted(NEGATIONS & set(meant)) or "?" in answer:
+    if hedged(said, expected.meant) or not expected.needed <= set(said):
         return Outcome.WRONG
-    given = set(asked) - _alternatives(question)
-    if _other_subject(said, meant, asked) or _other_numbers(said, meant, given):
+    parts = clauses(answer)
+    at = next((i for i, p in enumerate(parts) if expected.needed <= set(tokens(p))), None)
+    if at is None or len(clauses(reference)) > 1:
+        return _compare_clause(expected, answer, reference)
+    outcome = _compare_clause(expected, parts[at], reference)
+    return worst((outcome, *around(expected, parts, at)))
+
+
+def around(expected: Expected, parts: list[str], at: int) -> Iterable[Outcome]:
+    """What the clauses before and behind the one that answers make of it."""
+    is_last = at == len(parts) - 1
+    yield from (_before(expected, tokens(part), is_last) for part in parts[:at])
+    yield from (_after(expected, part) for part in parts[at + 1 :])
+
+
+def hedged(said: list[str], meant: list[str]) -> bool:
+    """Whether words leave it open: "or", "could", "about 5"."""
+    vague = any(one in OPEN_HEDGES and other[-1].isdigit() for one, other in pairwise(said))
+    return bool(HEDGES & set(said) - set(meant)) or vague
+
+
+def _before(expected: Expected, said: list[str], is_prose: bool) -> Outcome:
+    """A clause in front of the core: an opening, or a sentence about something else."""
+    if NEGATIONS & set(said) or _competing(expected, said):
         return Outcome.WRONG
-    core = _content(meant) - given
-    added = (_content(said) - given) | _out_of_place(said, [*_pairs(asked), *_pairs(meant)])
-    if not core:
-        core, added = _content(meant), _content(said)
-    if not core <= added or _exchanged(said, meant):
+    if not expected.extra(said):
+        return Outcome.RIGHT
+    if not VERBS & set(said) and not PRONOUNS & set(said):
+        return Outcome.WRONG if len(said) <= MAX_BARE else Outcome.UNREADABLE
+    return Outcome.RIGHT if is_prose else Outcome.UNREADABLE
+
+
+def _after(expected: Expected, part: str) -> Outcome:
+    """A clause behind the core: an explanation, an item of a list, or a correction."""
+    said = tokens(part)
+    words = set(said)
+    extra = expected.extra(said)
+    if said[:1] and (said[0] in CORRECTIONS - set(expected.meant) or words & RETRACTIONS):
         return Outcome.WRONG
-    if core == added:
-        signs = [set(UNUSUAL.findall(canonical(text))) for text in (answer, reference)]
-        strange = signs[0] - signs[1]
+    if NEGATIONS & words and (words & expected.core or not extra):
+        return Outcome.WRONG
+    if _competing(expected, said):
+        return Outcome.WRONG if extra <= ATTRIBUTES else Outcome.UNREADABLE
+    if not extra:
+        return Outcome.RIGHT
+    if extra <= _numbers(said) or said[0] in VERBS:
+        return Outcome.WRONG
+    is_sentence = PARTICIPLE.match(part) or VERBS & words or PRONOUNS & words or said[0] in LINKS - {"a", "an", "the"}
+    if not is_sentence:
+        return Outcome.WRONG if len(said) <= MAX_BARE else Outcome.UNREADABLE
+    is_naming = said[0] in PRONOUNS and said[1:2] == ["is"] and len(extra - ATTRIBUTES) == 1
+    return Outcome.UNREADABLE if is_naming else Outcome.RIGHT
+
+
+def _competing(expected: Expected, said: list[str]) -> bool:
+    """Another colour, place or state, where the core is one."""
+    others = set(said) - expected.given - set(expected.meant)
+    return any(expected.core & kind and others & kind for kind in KINDS)
+
+
+def _numbers(words: list[str]) -> set[str]:
+    return {word for word in words if word[-1].isdigit()}
+
+
+def _compare_clause(expected: Expected, answer: str, reference: str) -> Outcome:
+    said, meant = tokens(answer), expected.meant
+    negations = [sum(word in NEGATIONS for word in words) for words in (said, meant)]
+    if negations[0] != negations[1] or _other_subject(expected, said):
+        return Outcome.WRONG
+    if _other_numbers(expected, said) or _counts_other_things(said, meant):
+        return Outcome.WRONG
+    if _exchanged(expected, said, reference):
+        is_passive = {"by", "of", "被"} & (set(said) ^ set(meant))
+        return Outcome.UNREADABLE if is_passive else Outcome.WRONG
+    strange = set(UNUSUAL.findall(canonical(answer))) - set(UNUSUAL.findall(canonical(reference)))
+    added = expected.extra(said) | _out_of_place(expected, said)
+    if not added:
         return Outcome.UNREADABLE if strange else Outcome.RIGHT
-    extra = added - core
-    is_other = any(one in core and other in extra for one, other in pairwise(said))
-    is_list = len(LISTED.findall(answer)) > len(LISTED.findall(reference))
-    says_else = extra & ATTRIBUTES or is_list or is_other  # "a newspaper stand"
-    return Outcome.WRONG if says_else else Outcome.UNREADABLE
+    known = {*expected.meant, *expected.asked} | ({"left"} if stem("where") in expected.asked else set())
+    if any(added & kind and known & kind for kind in KINDS):
+        return Outcome.WRONG
+    if len(LISTED.findall(answer)) > len(LISTED.findall(reference)):
+        return Outcome.WRONG
+    return _place_of(expected, said, added - ATTRIBUTES)
+
+
+def _place_of(expected: Expected, said: list[str], added: set[str]) -> Outcome:
+    """Other words: wrong directly behind the core ("a newspaper stand"), allowed behind a link."""
+    last = max(index for index, word in enumerate(said) if word in expected.core)
+    if last + 1 < len(said) and said[last + 1] in added:
+        return Outcome.WRONG
+    return Outcome.RIGHT if is_aside(said, added, last + 1) else Outcome.UNREADABLE
+
+
+def is_aside(said: list[str], added: set[str], start: int = 0) -> bool:
+    """Whether all added words stand behind `start`, and behind words that link."""
+    allowed = set(LINKS)
+    for index, word in enumerate(said):
+        if word in added:
+            if index < max(start, 1) or said[index - 1] not in allowed:
+                return False
+            allowed.add(word)
+    return True
 
 
 def _other_script(reference: str, answer: str) -> bool:
@@ -137,15 +242,16 @@ def _other_script(reference: str, answer: str) -> bool:
     return (latin[0] == 0) != (latin[1] == 0) and min(latin) == 0
 
 
-def _other_numbers(said: list[str], meant: list[str], given: set[str]) -> bool:
+def _other_numbers(expected: Expected, said: list[str]) -> bool:
     """Other numbers, or the same in another order: 5月3日 for 3月5日."""
-    numbers, said_numbers = (
-        [word for word in words if word[-1].isdigit() and word not in given]
-        for words in (meant, said)
-    )
-    if numbers != said_numbers or _counts_other_things(said, meant):
-        return True
-    return len(numbers) > 1 and _reordered(said, meant, FILLERS)
+    lists = [
+        [word for word in words if word[-1].isdigit() and word not in expected.given]
+        for words in (expected.meant, said)
+    ]
+    if not lists[0]:
+        return bool(set(lists[1]) - {"1"}) and not expected.core & ATTRIBUTES
+    order = len(lists[0]) > 1 and reordered(said, expected.meant, FUNCTION)
+    return lists[0] != lists[1] or order
 
 
 def _counts_other_things(said: list[str], meant: list[str]) -> bool:
@@ -157,22 +263,13 @@ def _counts_other_things(said: list[str], meant: list[str]) -> bool:
     )
 
 
-def _things(words: list[str]) -> set[str]:
-    return set(words) - FILLERS - NEGATIONS - HEDGES - YES_NO.keys() - {"you"}
-
-
-def _content(words: list[str]) -> set[str]:
-    content = set(words) - FILLERS
-    return content or set(words)
-
-
-def _other_subject(said: list[str], meant: list[str], asked: list[str]) -> bool:
+def _other_subject(expected: Expected, said: list[str]) -> bool:
     """Whether a sentence speaks of things in the question, but not of the reference's subject.
 
     "The tree is green" to "What colour is the can beside the tree?", "The can is green."
     """
-    things = set(asked) - FILLERS - ATTRIBUTES - {_asked_for(asked)}
-    # Of "the rider's helmet" the helmet.
+    things = set(expected.asked) - FUNCTION - ORDINARY - ATTRIBUTES - {_asked_for(expected.asked)}
+    meant = expected.meant  # of "the rider's helmet" the helmet
     subjects = (word for word, after in zip(meant, [*meant[1:], ""], strict=True) if after != "s")
     subject = next((word for word in subjects if word in things), None)
     is_sentence = VERBS & set(said) and not PRONOUNS & set(said)
@@ -185,72 +282,45 @@ def _asked_for(asked: list[str]) -> str | None:
     return next((word for word in asked[start + 1 :] if word not in BEFORE_NOUN), None)
 
 
-def _out_of_place(said: list[str], pairs: list[tuple[str, str]]) -> set[str]:
+def _out_of_place(expected: Expected, said: list[str]) -> set[str]:
     """Attributes that stand beside other words than in the question and the reference.
 
     "The bag on the red chair is blue" may repeat the question's "red"; "red, blue" may not.
     """
+    pairs = [*_pairs(expected.asked), *_pairs(expected.meant)]
     known = {word for pair in _pairs(said) if pair in pairs for word in pair}
     compared = {word for pair in pairs for word in pair if word.endswith("er")}  # "larger"
-    return (set(said) & ATTRIBUTES) - known - compared
+    return (set(said) & ATTRIBUTES) - known - compared - expected.core
 
 
 def _pairs(words: list[str]) -> list[tuple[str, str]]:
-    content = [word for word in words if word not in FILLERS]
-    return list(pairwise(content))
+    return list(pairwise(word for word in words if word not in FUNCTION))
 
 
-def _hedged(said: list[str], meant: list[str]) -> bool:
-    return bool((HEDGES & set(said)) - set(meant))
+def _exchanged(expected: Expected, said: list[str], reference: str) -> bool:
+    """Left of what, and who feeds whom? The same words in another order are another statement."""
+    if RELATIONS & set(expected.meant) & set(said):
+        return reordered(said, expected.meant, FUNCTION | RELATIONS)
+    if LISTED.search(reference):
+        return False
+    others = set(said) - expected.core
+    return reordered(said, expected.meant, FUNCTION | ORDINARY | ATTRIBUTES | others)
 
 
-def _adds_only(words: list[str], known: list[str]) -> bool:
-    return not set(words) - FILLERS - NEGATIONS - set(known)
-
-
-def _restated_polarity(question: str, said: list[str]) -> bool | None:
-    """What "There is a dog" says to "Is there a dog?"; None if it says more than yes or no."""
-    clause = POLAR_QUESTION.search(question)
-    asked = tokens(clause[0] if clause else question)
-    if not _adds_only(said, asked) or _reordered(said, asked, FILLERS | NEGATIONS):
-        return None  # "There is no fountain, so there is a bench"
-    negations = sum(word in NEGATIONS for word in said)
-    if not negations:
-        is_whole = _things(asked) <= set(said) and VERBS & set(said)
-        return True if is_whole else None
-    is_about_it = negations == 1 and _things(asked) & set(said)
-    return False if is_about_it else None  # "not false": not ours to untangle
-
-
-def _exchanged(said: list[str], meant: list[str]) -> bool:
-    """Left of what? The same words in another order are another statement."""
-    related = RELATIONS & set(meant) & set(said)
-    return bool(related) and _reordered(said, meant, FILLERS | RELATIONS)
-
-
-def _reordered(said: list[str], meant: list[str], ignored: frozenset[str]) -> bool:
-    shared = (set(said) & set(meant)) - ignored
+def reordered(said: list[str], meant: list[str], ignored: Iterable[str]) -> bool:
+    shared = (set(said) & set(meant)) - set(ignored)
     order = [word for word in dict.fromkeys(said) if word in shared]
     return order != [word for word in dict.fromkeys(meant) if word in shared]
 
 
-def _alternatives(question: str) -> set[str]:
+def alternatives(question: str) -> set[str]:
     """The words that a question offers: "open or closed?", "red, blue or green?"."""
     question = question.lower()
     asked = re.findall(r"\w+", question)
     offered = set(ATTRIBUTES & set(question)) if "还是" in question else set()
     for match in OFFER.finditer(question):
-        offered |= {match[2], match[3]} | ({match[1] or ""} & ATTRIBUTES)
+        before_it = {match[1]} if match[1] and stem(match[1]) in ATTRIBUTES else set()
+        offered |= {match[2], match[3], *before_it}
         offered |= set(re.findall(r"(\w+),", question[: match.end()]))
     # "the left wall or the right wall": what is said twice is no alternative.
     return {_canonical(word) for word in offered if asked.count(word) < 2}
-
-
-def _canonical(word: str) -> str:
-    """A word's synonym and singular, roughly: enough that "dogs" meets "dog"."""
-    word = SYNONYMS.get(word, word)
-    if word in KEPT:
-        return word
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
