@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from swift_deepeyes.judge.rules.lexicon import FUNCTION, SPATIAL, stem
+from swift_deepeyes.judge.rules.lexicon import FUNCTION, ORDINARY, SPATIAL, stem
 
 THOUGHT = re.compile(r"^.*</think>", re.DOTALL)
+PARAGRAPHS = re.compile(r"^.*\n\s*\n", re.DOTALL)
 LINES = re.compile(r"[ \t]*\n\s*")
 CONCLUSIONS = (
     re.compile(r"^.*(?:\b(?:answer|conclusion)\s*(?:is\s*:?|[:：])|答案\s*(?:[是为:：]\s*)+)[\s*]*(?=\S)", re.I),
@@ -23,7 +24,7 @@ SHORT = r"([^,，;]{1,40}?)"
 # "not blue but green", "it's not blue, it's green", "不是蓝色而是绿色": what comes first is denied.
 # "green, not blue", "green rather than blue": what comes last is.
 DENIED = (
-    re.compile(rf"\bnot (?!only){SHORT}(?:,? but )", re.IGNORECASE),
+    re.compile(rf"(?:\bnot|n\'t) (?!only){SHORT},? but ", re.IGNORECASE),
     re.compile(
         rf"\b(?:it|this|that|he|she)(?:(?:'s| is| was) not|(?: is| was)n't) {SHORT}[,;.] *"
         r"(?=(?:it|this|that|he|she)(?:'s| is| was)\b(?! not))",
@@ -40,7 +41,7 @@ DENIED = (
 
 def conclude(answer: str) -> str:
     """The answer from its last "Answer:" or "so" on, without thought and reasons."""
-    text = LINES.sub(" ; ", THOUGHT.sub("", answer).strip())
+    text = LINES.sub(" ; ", PARAGRAPHS.sub("", THOUGHT.sub("", answer).strip()))
     for mark in CONCLUSIONS:
         text = mark.sub("", text)
     return REASON.sub("", text) or text
@@ -57,4 +58,4 @@ def affirm(text: str) -> str:
 
 
 def _words(text: str) -> set[str]:
-    return set(map(stem, re.findall(r"\w+", text.lower()))) - FUNCTION - SPATIAL
+    return set(map(stem, re.findall(r"\w+", text.lower()))) - FUNCTION - ORDINARY - SPATIAL

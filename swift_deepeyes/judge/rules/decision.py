@@ -12,7 +12,7 @@ import re
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rules import letters, maths, polarity, words
 from swift_deepeyes.judge.rules.claims import affirm, conclude
-from swift_deepeyes.judge.rules.lexicon import MILD_HEDGE, NEGATIONS
+from swift_deepeyes.judge.rules.lexicon import FUNCTION, MILD_HEDGE, NEGATIONS, ORDINARY
 from swift_deepeyes.judge.rules.moments import read_moment
 from swift_deepeyes.judge.rules.numbers import Quantity, find_quantities, read_sequence, spell
 from swift_deepeyes.judge.rules.text import boxed_parts, canonical, is_same_text, normalise
@@ -142,10 +142,11 @@ def _by_moment(question: JudgeQuestion, reference: str, claim: str) -> Outcome |
     if wanted[0] != said[0]:
         return Outcome.WRONG
     expected = words.Expected.of(question.question, reference)
-    around = words.tokens(said[1])
-    if _is_open(said[1]) or expected.extra(around):
-        return None
-    return words.worst(words.around(expected, parts, at))
+    if _is_open(said[1]) or _is_bound(parts[at]):
+        return Outcome.WRONG
+    is_known = not expected.extra(words.tokens(said[1]))
+    outcome = Outcome.RIGHT if is_known else Outcome.UNREADABLE
+    return words.worst((outcome, *words.around(expected, parts, at)))
 
 
 def _by_number(question: JudgeQuestion, reference: str, claim: str) -> Outcome | None:
@@ -181,8 +182,12 @@ def _by_number_in(
     if at is None:
         return Outcome.WRONG
     found, rest = find_quantities(parts[at])
-    around = words.tokens(rest)
-    is_known = words.is_aside(around, expected.extra(around)) and not words.UNUSUAL.search(rest)
+    opening = words.tokens(re.split(r"\d", spell(parts[at]), maxsplit=1)[0])
+    is_count = question.question.lower().startswith("how many")  # "layer 3" counts no layers
+    is_label = is_count and set(opening[-1:]) - FUNCTION - ORDINARY
+    is_known = words.is_aside(parts[at], expected.extra(words.tokens(rest)))
+    if words.UNUSUAL.search(rest) or is_label:
+        is_known = False
     return words.worst(
         (
             _compare_numbers(question, reference, wanted, found),
@@ -205,9 +210,11 @@ def _compare_numbers(
 
 
 def _with_sign_of(reference: str, claim: str) -> str:
-    """3/4 for 3:4, and 3:4 for 3/4."""
+    """3/4 for 3:4, 3:4 for 3/4, and pounds for £."""
     if ":" in reference:
-        return claim.replace("/", ":")
+        return spell(claim).replace("/", ":")
+    if "£" in reference:
+        return re.sub(r"\bpounds?\b(?: sterling)?", "£", claim)
     return re.sub(r"(?<=\d):(?=\d)", "/", claim) if "/" in spell(reference) else claim
 
 

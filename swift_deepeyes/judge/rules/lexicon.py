@@ -28,15 +28,14 @@ OPEN_HEDGES = _words("about around least most fewer")
 """Words in front of a number that leave it open."""
 
 HEDGES = _words("""
-    between approximately roughly nearly almost you your 约
+    you between approximately roughly nearly almost 约
     or either might may unsure uncertain unclear unknown ambiguous depend alternatively versus vs
-    otherwise sometimes unable impossible whether if could sure know tell certain determine maybe
-    perhaps possibly 或 可能 也许
+    otherwise sometimes unable impossible whether if could 或 可能 也许
 """)
 """Words by which an answer leaves open what it says, unless the reference says them too."""
 
 MILD_HEDGE = re.compile(
-    r"\b(?:(?:most )?(?:probably|likely|presumably|apparently)|i (?:think|believe|guess)"
+    r"\b(?:(?:most )?(?:probably|likely|presumably|apparently|perhaps|possibly|maybe)|i (?:think|believe|guess)"
     r"|looks? (?:like|to be)|looking like)\b|好像|看起来像?",
     re.IGNORECASE,
 )
@@ -44,7 +43,7 @@ MILD_HEDGE = re.compile(
 
 LINKS = _words("""
     a an the of to in on at for by from as that which who where while when its his her their behind
-    beside near over under above below inside outside around through into than
+    beside near over under above below inside outside around through into than with against
 """)
 """Words after which an answer may go on about something else: "an umbrella in the rain"."""
 
@@ -56,7 +55,7 @@ ORDINARY = _words("""
     cost weigh make made belong contain indicate use color colour shade side type kind sort hand
     unit text thing object item word letter number logo brand material shape price time person
     big large small little tiny huge tall long wide old new young soft fresh bright plain pretty nice
-    single sized clear clearly currently very quite right-hand fully
+    single sized clear clearly currently very quite right-hand fully away
     色 做 手 拿 穿
 """)
 """Words that an answer may add without saying anything else."""
@@ -80,7 +79,8 @@ FUNCTION = PRONOUNS | (LINKS - ATTRIBUTES) | _words("""
     for by with from as and so then which who whom what where when how why can could we see seen
     will would just am s image picture photograph figure chart graph diagram according based answer
     final correct value therefore thus hence because total all both also only some any each exactly
-    的 了 是 在 有 中 里 边 面 着 图 共 总 个 只 把 辆 张 条 块 位 名 本 上面 它
+    indeed anyone anybody anything someone somebody something you your i've there's tell
+    一 的 了 是 在 有 中 里 边 面 着 图 共 总 个 只 把 辆 张 条 块 位 名 本 上面 它
 """)
 """Words without content of their own."""
 
@@ -91,7 +91,7 @@ RELATIONS = (SPATIAL - {"middle"}) | _words("""
 """Words that say who stands how to whom: with them, the order of the others matters."""
 
 SYNONYMS = {
-    "grey": "gray", "centre": "center", "under": "below", "underneath": "below", "beneath": "below",
+    "grey": "gray", "shut": "closed", "centre": "center", "under": "below", "underneath": "below", "beneath": "below",
     "bike": "bicycle", "tv": "television", "automobile": "car", "couch": "sofa", "lady": "woman",
     "nope": "no", "yeah": "yes", "yep": "yes", "photo": "image", "cellphone": "phone",
     "cannot": "not", "dont": "not", "isnt": "not", "doesnt": "not", "leftmost": "left",
@@ -105,19 +105,19 @@ PHRASES = {
     "in front of": "front", "on top of": "above", "next to": "beside", "no one": "nobody",
     "to the left of": "left", "to the right of": "right", "left-hand": "left", "-hand": " ",
     "as well as": "and", "off-": "off ", "没有": "没", "不是": "不", "no doubt": " ",
-    "without a doubt": " ", "without doubt": " ", "nothing but": " ", "anything but": "not",
+    "without a doubt": " ", "not at all": "no", "without doubt": " ", "nothing but": " ", "anything but": "not",
 }  # fmt: skip
 """Several words that are one, or none."""
 
 YES_NO = {
-    **dict.fromkeys(map(stem, ("yes", "true", "是", "对", "有")), True),
-    **dict.fromkeys(map(stem, ("no", "false", "none", "nobody", "不", "否", "没", "无")), False),
+    **dict.fromkeys(map(stem, ("yes", "true", "correct", "indeed", "是", "对", "有")), True),
+    **dict.fromkeys(map(stem, ("no", "false", "incorrect", "none", "nobody", "不", "否", "没", "无")), False),
 }
 """What the first word of an answer says to a yes-no question."""
 
 _PAIRS = """
     open closed|open shut|on off|full empty|wet dry|light dark|old young|clean dirty|hot cold
-    |alive dead|day night|left right|above below|inside outside|same different|tall short|big small
+    |alive dead|day night|same different|tall short|big small
     |large small|happy sad|standing sitting|up down|asleep awake|male female|开 关|亮 灭
 """
 OPPOSITES = [(stem(a), stem(b)) for a, b in map(str.split, _PAIRS.split("|"))]

@@ -33,11 +33,13 @@ NUMBER_WORD = re.compile(
 PAIRS = (
     (re.compile(r"\bhalf a dozen\b|\ba half dozen\b", re.I), "6"),
     (re.compile(r"\ba (?:pair|couple)(?: of)?\b|一双|一对", re.I), "2"),
+    (re.compile(r"\bno one\b", re.I), "nobody"),
+    (re.compile(r"\ba single\b", re.I), "1"),
     (re.compile(r"\ba (?=dozen|hundred|thousand|million)", re.I), "1 "),
     (re.compile(r"\bno\. ?(?=\d)", re.I), "number "),
     (re.compile(r"\bper cent\b", re.I), "percent"),
 )
-CHINESE_NUMBER = re.compile(rf"(?<!第)[{''.join(CHINESE_DIGITS)}]+(?=[^\W\d_a-z]|$)")
+CHINESE_NUMBER = re.compile(rf"(?<!第)[{''.join(CHINESE_DIGITS)}]+(?![共起样些定直下])(?=[^\W\d_a-z]|$)")
 POWER_WORDS = re.compile(
     r"(平方|立方|\b(?:square|sq|cubic)\b\.?)\s*([a-z]+|[\u4e00-\u9fff]+)", re.I
 )

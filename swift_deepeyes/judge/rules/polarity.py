@@ -7,8 +7,10 @@ import re
 from swift_deepeyes.scoring.verdict import Outcome
 from swift_deepeyes.judge.rules import words
 from swift_deepeyes.judge.rules.lexicon import (
+    ATTRIBUTES,
     FUNCTION,
     HEDGES,
+    KINDS,
     NEGATIONS,
     OPPOSITES,
     ORDINARY,
@@ -37,17 +39,23 @@ def compare(question: str, reference: str, answer: str) -> Outcome | None:
     if HEDGES & set(said) - set(words.tokens(reference)) or "?" in answer:
         return Outcome.WRONG
     stated = YES_NO.get(said[0])
-    restated = _restated(words.tokens(clause or question), said)
-    if stated is None or (len(said) > 1 and restated is not None and said[0] in ("no", "none")):
-        if restated is None:
-            return Outcome.WRONG
-        return Outcome.RIGHT if restated is wanted else Outcome.WRONG
+    asked = words.tokens(clause or question)
+    restated = _restated(asked, said)
+    if stated is None or (len(said) > 1 and said[0] in NEGATIONS and restated is not None):
+        if restated is not None:
+            return Outcome.RIGHT if restated is wanted else Outcome.WRONG
+        is_about_it = set(asked) - FUNCTION <= set(said) and words.VERBS & set(said)
+        is_turned = wanted and words.reordered(said, asked, FUNCTION | NEGATIONS)
+        return Outcome.UNREADABLE if is_about_it and not is_turned else Outcome.WRONG
     rest = set(said[1:])
-    opposite = {word for word, value in YES_NO.items() if value is not stated}
-    denied = stated and rest & NEGATIONS - set(words.tokens(reference))
-    if stated is not wanted or rest & opposite or denied:
+    denials = rest & NEGATIONS - set(words.tokens(reference))
+    opposite = {word for word, value in YES_NO.items() if value is not stated} - NEGATIONS
+    is_about_it = rest & (set(asked) - FUNCTION)
+    is_both = stated and denials and not rest - FUNCTION - NEGATIONS  # "yes and no"
+    if stated is not wanted or rest & opposite or is_both or (stated and denials and is_about_it):
         return Outcome.WRONG
-    return Outcome.UNREADABLE if rest & {"but", "however"} else Outcome.RIGHT
+    is_open = rest & {"but", "however"} or (stated and denials)
+    return Outcome.UNREADABLE if is_open else Outcome.RIGHT
 
 
 def _wanted(clause: str | None, reference: str) -> bool | None:
@@ -64,7 +72,7 @@ def _restated(asked: list[str], said: list[str]) -> bool | None:
     said, turned = _without_opposites(asked, said)
     skipped = FUNCTION | NEGATIONS
     things = set(asked) - skipped - YES_NO.keys() - {"you"}
-    extra = set(said) - skipped - ORDINARY - set(asked)
+    extra = set(said) - skipped - ORDINARY - ATTRIBUTES - set(asked)
     if extra or words.reordered(said, asked, skipped):
         return None
     negations = sum(word in NEGATIONS for word in said) + turned
@@ -75,11 +83,12 @@ def _restated(asked: list[str], said: list[str]) -> bool | None:
 
 
 def _without_opposites(asked: list[str], said: list[str]) -> tuple[list[str], int]:
-    """"closed" is "open" with a negation."""
+    """"closed" is "open" with a negation, and red is not yellow."""
+    pairs = [(one, other) for pair in OPPOSITES for one, other in (pair, pair[::-1])]
+    pairs += [(one, other) for kind in KINDS for one in kind & set(asked) for other in kind]
     turned = 0
-    for pair in OPPOSITES:
-        for one, other in (pair, pair[::-1]):
-            if one in asked and other in said and other not in asked:
-                said = [one if word == other else word for word in said]
-                turned += 1
+    for one, other in pairs:
+        if one in asked and one not in said and other in said and other not in asked:
+            said = [one if word == other else word for word in said]
+            turned += 1
     return said, turned
