@@ -15,6 +15,7 @@ from tests.judge.judging import ask
 
 OPEN, MATH = QuestionKind.OPEN, QuestionKind.MATH
 RIGHT, WRONG, UNDECIDED = Outcome.RIGHT, Outcome.WRONG, Outcome.UNREADABLE
+ORDINARY = Path(__file__).with_name("ordinary_answers.jsonl")
 UNSEEN = Path(__file__).with_name("unseen_answers.jsonl")
 OPTIONS = "What is the colour of the cup?\nA. red\nB. blue\nC. green"
 
@@ -39,6 +40,21 @@ def test_the_unseen_answers() -> None:
     assert false_positives == []
     assert as_labelled / len(cases) >= 0.95
     assert len(cases) >= 480
+
+
+def test_the_ordinary_answers() -> None:
+    """Kinds of answers in plain words; `right` is null where a doubt leaves them undecided."""
+    cases = [json.loads(line) for line in ORDINARY.read_text(encoding="utf-8").splitlines()]
+    expected = {True: RIGHT, False: WRONG, None: UNDECIDED}
+    outcomes = []
+    for case in cases:
+        question = {key: case[key] for key in ("kind", "question", "reference", "answer")}
+        outcomes.append((expected[case["right"]], decide(JudgeQuestion(**question)), case))
+    assert [case for label, said, case in outcomes if said is RIGHT and label is not RIGHT] == []
+    called_wrong = [case for label, said, case in outcomes if label is RIGHT and said is WRONG]
+    assert len(called_wrong) <= 2
+    assert sum(label is said for label, said, _ in outcomes) / len(cases) >= 0.88
+    assert len(cases) >= 600
 
 
 @pytest.mark.parametrize(
@@ -96,7 +112,7 @@ def test_closed_questions(reference: str, answer: str, outcome: Outcome) -> None
         ("ABC", WRONG),
         ("It might be B", WRONG),
         ("a blue-green cup", WRONG),
-        ("The cup that he holds is blue.", UNDECIDED),
+        ("The cup that he holds is blue.", RIGHT),
     ],
 )
 def test_options(answer: str, outcome: Outcome) -> None:

@@ -10,17 +10,20 @@ THOUGHT = re.compile(r"^.*</think>", re.DOTALL)
 PARAGRAPHS = re.compile(r"^.*\n\s*\n", re.DOTALL)
 LINES = re.compile(r"[ \t]*\n\s*")
 CONCLUSIONS = (
-    re.compile(r"^.*(?:\b(?:answer|conclusion)\s*(?:is\s*:?|[:：])|答案\s*(?:[是为:：]\s*)+)[\s*]*(?=\S)", re.I),
+    re.compile(
+        r"^.*(?:\b(?:answer|conclusion)\s*(?:is\s*:?|[:\uff1a])|答案\s*(?:[是为:\uff1a]\s*)+)[\s*]*(?=\S)",
+        re.I,
+    ),
     re.compile(
         r"^.*(?:(?:[.!,;:]\s*|^)(?:so|therefore|thus|hence|overall|in total|in conclusion)\b"
-        r"|所以|因此|总之)[,，\s]*(?=\S)",
+        r"|所以|因此|总之)[,\uff0c\s]*(?=\S)",
         re.IGNORECASE,
     ),
 )
 REASON = re.compile(
     r"[\s,;(-]*(?:\b(?:because|as (?:it|he|she|they|there|the)|since(?=\s+[a-z]))\b|因为).*", re.I
 )
-SHORT = r"([^,，;]{1,40}?)"
+SHORT = r"([^,\uff0c;]{1,40}?)"
 # "not blue but green", "it's not blue, it's green", "不是蓝色而是绿色": what comes first is denied.
 # "green, not blue", "green rather than blue": what comes last is.
 DENIED = (
@@ -30,10 +33,11 @@ DENIED = (
         r"(?=(?:it|this|that|he|she)(?:'s| is| was)\b(?! not))",
         re.IGNORECASE,
     ),
-    re.compile(rf"不是{SHORT}[,，]?而(?=是)"),
+    re.compile(rf"不是{SHORT}[,\uff0c]?而(?=是)"),
     re.compile(
-        r"(?<=[^\s,])(?:, (?:and |but )?not|,? and not|,? rather than|,? instead of|[,，]而?不是)\s*"
-        rf"{SHORT}(?=[,，;]|[.。]?$|\.\s)",
+        r"(?<=[^\s,])(?:, (?:and |but )?not|,? and not|,? rather than|,? instead of"
+        r"|[,\uff0c]而?不是)\s*"
+        rf"{SHORT}(?=[,\uff0c;]|[.。]?$|\.\s)",
         re.IGNORECASE,
     ),
 )

@@ -8,14 +8,15 @@ more that no rule can read; and a formula that could not be compared.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
-from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from swift_deepeyes.judge.rules import letters, maths, polarity, words
 from swift_deepeyes.judge.rules.claims import affirm, conclude
-from swift_deepeyes.judge.rules.lexicon import FUNCTION, MILD_HEDGE, NEGATIONS, ORDINARY
+from swift_deepeyes.judge.rules.lexicon import FUNCTION, MILD_HEDGE, NEGATIONS
 from swift_deepeyes.judge.rules.moments import read_moment
 from swift_deepeyes.judge.rules.numbers import Quantity, find_quantities, read_sequence, spell
 from swift_deepeyes.judge.rules.text import boxed_parts, canonical, is_same_text, normalise
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 
 QUOTED = re.compile(r'["\u201c]([^"\u201c\u201d]+)["\u201d]')
 # "more than 72", "up to 5", "7 \\neq 7", "x < 3": the number is a bound, not the answer.
@@ -99,6 +100,10 @@ def _by_words(question: JudgeQuestion, reference: str, claim: str) -> Outcome:
             if not set(words.tokens(claim)) <= set(words.tokens(reference)):
                 return Outcome.WRONG
     outcome = words.compare(question.question, reference, claim)
+    if WRITTEN.search(question.question) and not words.SAYING.search(claim):
+        known = words.ARTICLES | set(words.tokens(f"{question.question} {reference}"))
+        if outcome is Outcome.RIGHT and set(words.tokens(claim)) - known:
+            return Outcome.UNREADABLE
     if len(quoted) == 1 and outcome is Outcome.RIGHT:
         text, said_text = (normalise(re.sub("['\"]", "", part)) for part in (quoted[0], claim))
         if text not in said_text:
@@ -167,7 +172,7 @@ def _by_number(question: JudgeQuestion, reference: str, claim: str) -> Outcome |
     if CALCULATED.search(canonical(claim)):
         return None
     if _is_open(claim) or _is_bound(claim):
-        is_none = wanted == [Quantity(0)] and _says_none(claim)
+        is_none = wanted == [Quantity(Fraction(0))] and _says_none(question.question, claim)
         return Outcome.RIGHT if is_none else Outcome.WRONG
     return _by_number_in(question, reference, wanted, claim)
 
@@ -184,7 +189,7 @@ def _by_number_in(
     found, rest = find_quantities(parts[at])
     opening = words.tokens(re.split(r"\d", spell(parts[at]), maxsplit=1)[0])
     is_count = question.question.lower().startswith("how many")  # "layer 3" counts no layers
-    is_label = is_count and set(opening[-1:]) - FUNCTION - ORDINARY
+    is_label = is_count and set(opening[-1:]) - FUNCTION
     is_known = words.is_aside(parts[at], expected.extra(words.tokens(rest)))
     if words.UNUSUAL.search(rest) or is_label:
         is_known = False
@@ -218,9 +223,14 @@ def _with_sign_of(reference: str, claim: str) -> str:
     return re.sub(r"(?<=\d):(?=\d)", "/", claim) if "/" in spell(reference) else claim
 
 
-def _says_none(claim: str) -> bool:
+def _says_none(question: str, claim: str) -> bool:
+    """None, no cars, nobody is there."""
     said = words.tokens(claim)
-    return sum(word in NEGATIONS for word in said) == 1 and not find_quantities(claim)[0]
+    nothing = [word for word in said if word in NEGATIONS]
+    is_about_it = not words.Expected.of(question, "0").extra(said)
+    return (
+        len(nothing) == 1 and nothing != ["not"] and is_about_it and not find_quantities(claim)[0]
+    )
 
 
 def _by_formula(question: JudgeQuestion, reference: str, claim: str) -> Outcome | None:

@@ -39,7 +39,9 @@ PAIRS = (
     (re.compile(r"\bno\. ?(?=\d)", re.I), "number "),
     (re.compile(r"\bper cent\b", re.I), "percent"),
 )
-CHINESE_NUMBER = re.compile(rf"(?<!第)[{''.join(CHINESE_DIGITS)}]+(?![共起样些定直下])(?=[^\W\d_a-z]|$)")
+CHINESE_NUMBER = re.compile(
+    rf"(?<!第)[{''.join(CHINESE_DIGITS)}]+(?![共起样些定直下])(?=[^\W\d_a-z]|$)"
+)
 POWER_WORDS = re.compile(
     r"(平方|立方|\b(?:square|sq|cubic)\b\.?)\s*([a-z]+|[\u4e00-\u9fff]+)", re.I
 )

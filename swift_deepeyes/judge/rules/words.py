@@ -25,8 +25,10 @@ from swift_deepeyes.judge.rules.lexicon import (
     PHRASES,
     PRONOUNS,
     RELATIONS,
+    SPATIAL,
     SYNONYMS,
     stem,
+    word_set,
 )
 from swift_deepeyes.judge.rules.numbers import spell
 from swift_deepeyes.judge.rules.text import canonical
@@ -37,7 +39,10 @@ IDEOGRAPH = "\u3040-\u30ff\u4e00-\u9fff"
 TOKEN = re.compile(
     rf"[a-z]+n't|(?<!\S)-\d+(?:[./:,]\d+)*|[{IDEOGRAPH}]|[^\W_{IDEOGRAPH}]+(?:[./:,]\d+)*"
 )
-CLAUSE = re.compile(r"[;!]+|(?<!\bno)\.(?=\s|$|[\u4e00-\u9fff])|,\s*(?![\d\s])|\s-+\s(?!\d)|\s\((?=[a-z])|:\s+(?=[a-z])|(?<=[a-z]):\s", re.I)
+CLAUSE = re.compile(
+    r"[;!]+|(?!(?<=\bno)\.\s?\d)\.(?=\s|$|[\u4e00-\u9fff])|,\s*(?![\d\s])|\s-+\s(?!\d)|\s\((?=[a-z])|:\s+(?=[a-z])|(?<=[a-z]):\s",
+    re.I,
+)
 OFFER = re.compile(r"(?:(\w+) )?\b(\w+),? or (?:(?:the|a|an|on|in|is) )*(\w+)")
 LISTED = re.compile(r"[/&+]|\b(?:and|or|plus)\b|[和与、]")
 UNUSUAL = re.compile(r"[^\w\s.,;:()'\"?!#-]")
@@ -45,11 +50,12 @@ UNUSUAL = re.compile(r"[^\w\s.,;:()'\"?!#-]")
 WORD = re.compile(rf"(?<![\\A-Za-z])[^\W\d_{IDEOGRAPH}]{{2,}}|[{IDEOGRAPH}]")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 DEED = re.compile(r"\b(?:doing|do|happen\w*|action|activity)\b|做什么|发生")
-VERBS = frozenset(map(stem, "is are was were has have had does do did can see will".split()))
-CORRECTIONS = frozenset(map(stem, "no not or but and then now until 不".split()))
-RETRACTIONS = frozenset(map(stem, "wait actually sorry oops mean correction rather".split()))
+VERBS = word_set("is are was were has have had does do did can see will")
+CORRECTIONS = word_set("no not or but and then now until 不")
+RETRACTIONS = word_set("wait actually sorry oops mean correction rather")
 BEFORE_NOUN = frozenset({"is", "are", "was", "the", "a", *map(stem, ("were", "kind", "type"))})
 PARTICIPLE = re.compile(r"\s*[a-z]+(?:ing|ed)\b")
+SAYING = re.compile(r"\b(?:is|are|says?|said|reads?|writ\w+|shows?|called|named|see)\b|'s\b", re.I)
 ARTICLES = frozenset(("a", "an", "the", "its", "his", "her", "their"))
 MAX_WORDS = 80
 MAX_BARE = 3  # words of a clause without verb: an item of a list
@@ -155,6 +161,8 @@ def _before(expected: Expected, said: list[str], is_prose: bool) -> Outcome:
     """A clause in front of the core: an opening, or a sentence about something else."""
     if NEGATIONS & set(said) or _competing(expected, said):
         return Outcome.WRONG
+    if hedged(said, expected.meant):
+        return Outcome.UNREADABLE
     if not expected.extra(said):
         return Outcome.RIGHT
     if not VERBS & set(said) and not PRONOUNS & set(said):
@@ -181,7 +189,12 @@ def _after(expected: Expected, part: str) -> Outcome:
         return Outcome.RIGHT
     if extra <= _numbers(said) or said[0] in VERBS:
         return Outcome.WRONG
-    is_sentence = PARTICIPLE.match(part) or VERBS & words or PRONOUNS & words or said[0] in LINKS - {"a", "an", "the"}
+    is_sentence = (
+        PARTICIPLE.match(part)
+        or VERBS & words
+        or PRONOUNS & words
+        or said[0] in LINKS - {"a", "an", "the"}
+    )
     if not is_sentence and _numbers(said):
         return Outcome.UNREADABLE
     if not is_sentence:
@@ -205,25 +218,58 @@ def _compare_clause(expected: Expected, answer: str, reference: str) -> Outcome:
     negations = [sum(word in NEGATIONS for word in words) for words in (said, meant)]
     if hedged(said, meant) or negations[0] != negations[1] or _other_subject(expected, said):
         return Outcome.WRONG
-    if _other_numbers(expected, said) or _counts_other_things(said, meant):
+    if _other_numbers(expected, said):
         return Outcome.WRONG
     if _exchanged(expected, said, reference):
         is_passive = {"by", "of", "被"} & (set(said) ^ set(meant))
         return Outcome.UNREADABLE if is_passive else Outcome.WRONG
     strange = set(UNUSUAL.findall(canonical(answer))) - set(UNUSUAL.findall(canonical(reference)))
     added = expected.extra(said) | _out_of_place(expected, said)
+    if _says_of_other(expected, said, added):
+        return Outcome.WRONG
     if not added:
-        return Outcome.UNREADABLE if strange else Outcome.RIGHT
-    known = {*expected.meant, *expected.asked} | ({"left"} if stem("where") in expected.asked else set())
+        is_open = strange or _elsewhere(expected, said)
+        return Outcome.UNREADABLE if is_open else Outcome.RIGHT
+    known = {*expected.meant, *expected.asked} | (
+        {"left"} if stem("where") in expected.asked else set()
+    )
     if any(added & kind and known & kind for kind in KINDS):
         return Outcome.WRONG
     added -= ATTRIBUTES
-    if any(one in expected.core & ATTRIBUTES and other in added for one, other in pairwise(said)):
-        return Outcome.WRONG  # "a green coat" for the bag
     listed = [part for part in LISTED.split(answer)[1:] if set(tokens(part)[:2]) & added]
     if len(LISTED.findall(answer)) > len(LISTED.findall(reference)) and listed:
         return Outcome.WRONG
-    return Outcome.RIGHT if is_aside(answer, added) else Outcome.UNREADABLE
+    is_open = _elsewhere(expected, said) or not is_aside(answer, added)
+    return Outcome.UNREADABLE if is_open else Outcome.RIGHT
+
+
+def _elsewhere(expected: Expected, said: list[str]) -> bool:
+    """A place other than the reference's, or a sentence about other things than the question."""
+    if VERBS & set(said) and (expected.extra(said) - ATTRIBUTES):
+        missing = expected.given - FUNCTION - ORDINARY - {_asked_for(expected.asked)} - set(said)
+        if len(missing) > bool(PRONOUNS & set(said)):
+            return True
+    if stem("where") not in expected.asked:
+        return False
+    places = [set(words) & {"in", "on", "at"} for words in (said, expected.meant)]
+    subject = [word for word in expected.asked if word not in expected.meant]
+    order = reordered(said, [*subject, *expected.meant], FUNCTION)
+    return order or bool(all(places) and not places[0] & places[1])
+
+
+def _says_of_other(expected: Expected, said: list[str], added: set[str]) -> bool:
+    """A green coat for a green bag, six tables for six chairs; a box beside an umbrella."""
+    values = (expected.core & ATTRIBUTES) | _numbers(list(expected.core))
+    ends = [*said, "is", "is"][2:]
+    counted = {one: other for one, other in pairwise(expected.meant) if one[-1].isdigit()}
+    for one, other, end in zip(said, [*said[1:], "is"], ends, strict=True):
+        is_other = other in added - ATTRIBUTES or counted.get(one, other) not in {other, *said}
+        if one in values and is_other and other not in FUNCTION and end in FUNCTION:
+            return True
+    first = next((i for i, word in enumerate(said) if word in expected.core), len(said))
+    before = [i for i, word in enumerate(said[:first]) if word in added - ATTRIBUTES]
+    places = SPATIAL | {"than", "beside", "near", "against"}
+    return bool(before) and bool(places & set(said[before[0] : first]) - set(expected.meant))
 
 
 def is_aside(text: str, added: set[str]) -> bool:
@@ -267,15 +313,6 @@ def _other_numbers(expected: Expected, said: list[str]) -> bool:
     return lists[0] != lists[1] or order
 
 
-def _counts_other_things(said: list[str], meant: list[str]) -> bool:
-    """Six tables for six chairs."""
-    counted = {number: thing for number, thing in _pairs(meant) if number[0].isdigit()}
-    return any(
-        number in counted and thing != counted[number] and counted[number] not in said
-        for number, thing in _pairs(said)
-    )
-
-
 def _other_subject(expected: Expected, said: list[str]) -> bool:
     """Whether a sentence speaks of things in the question, but not of the reference's subject.
 
@@ -317,10 +354,12 @@ def _exchanged(expected: Expected, said: list[str], reference: str) -> bool:
     if LISTED.search(reference):
         return False
     others = set(said) - expected.core
-    return reordered(said, expected.meant, FUNCTION | ORDINARY | ATTRIBUTES | others)
+    modifiers = {word for word in ATTRIBUTES if word.isascii()}
+    return reordered(said, expected.meant, FUNCTION | ORDINARY | modifiers | others)
 
 
 def reordered(said: list[str], meant: list[str], ignored: Iterable[str]) -> bool:
+    """Whether the words that both have, but for some, stand in another order."""
     shared = (set(said) & set(meant)) - set(ignored)
     order = [word for word in dict.fromkeys(said) if word in shared]
     return order != [word for word in dict.fromkeys(meant) if word in shared]
