@@ -34,7 +34,7 @@ ROOT = re.compile(r"\\sqrt\s*(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z]))")
 LISTING = re.compile(r"\s*(?:,?\s*\b(?:and|or)\b|;)\s*")
 # "16 - 4\pi \text{ cm}^2": an expression with its unit.
 TRAILING_UNIT = re.compile(
-    r"\s*\b(?:square |cubic )?units?[\s$.]*$|"
+    r"\s*\b(?:(?P<dimension>square|cubic) )?units?[\s$.]*$|"
     r"(?:\\(?:text|mathrm|mbox)\s*\{\s*([^{}]{1,20}?)\s*\}|(?<=\d)\s*([A-Za-z]{2,12}))"
     r"(\^\{?[23]\}?)?[\s$.]*$"
 )
@@ -139,10 +139,12 @@ def _as_interval(formula: str | None) -> str | None:
 def _split_unit(text: str) -> tuple[str, Unit | None]:
     """A formula and its unit, where one that we know ends it."""
     match = TRAILING_UNIT.search(text)
-    power = re.sub(r"[{}]", "", match[3] or "") if match else ""
-    name = (match[1] or match[2]) if match else None
-    unit = read_unit(name + power) if name else None
-    return (text[: match.start()] if match and (unit or not name) else text), unit
+    if match is None:
+        return text, None
+    name = match[2] or match[3]
+    power = re.sub(r"[{}]", "", match[4] or "")
+    unit = read_unit(name + power) if name else Unit(f"{match['dimension']} unit")
+    return (text[: match.start()] if unit else text), unit
 
 
 def _differ_in_sign(one: str, other: str) -> bool:
