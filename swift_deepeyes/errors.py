@@ -1,4 +1,8 @@
-"""What a user reads when something stands in the way."""
+"""What a user reads when something stands in the way: one tree, whose root the command prints.
+
+Errors stand beside what raises them. What never leaves its room (a failed try of a call, a model's
+mistake that becomes an observation) is no part of the tree.
+"""
 
 from __future__ import annotations
 

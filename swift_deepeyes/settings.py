@@ -14,13 +14,14 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.secret import HIDDEN, hide_secrets
 
 PREFIX = "DEEPEYES_"
 DEFAULT_JUDGE_URL = "http://127.0.0.1:18901/v1"
 
 
-class SettingsError(ValueError):
+class SettingsError(DeepEyesError, ValueError):
     """A setting has a value that is not allowed; the message names it and the fix."""
 
 

@@ -13,12 +13,14 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
+from swift_deepeyes.errors import DeepEyesError
+
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal")
 _HTTP_SCHEMES = frozenset({"http", "https"})
 _SOCKS_SCHEMES = frozenset({"socks5", "socks5h"})
 
 
-class ProxySettingError(ValueError):
+class ProxySettingError(DeepEyesError, ValueError):
     """The environment names a proxy that cannot be used; the message names variable and fix."""
 
 

@@ -86,13 +86,8 @@ def _recipe(
 def _run_cases(settings: Settings) -> None:
     from swift_deepeyes.judge import make_judge
     from swift_deepeyes.judge.check import run_cases
-    from swift_deepeyes.judge.errors import JudgeError
 
-    try:
-        report = asyncio.run(run_cases(make_judge(settings)))
-    except JudgeError as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(NOT_HEALTHY) from None
+    report = asyncio.run(run_cases(make_judge(settings)))
     typer.echo(report.table())
     for case, verdict in report.mistakes:
         typer.echo(f"{case.id} ({case.tag}): {verdict.outcome}, labelled {case.right}")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.evaluation.names import BenchmarkName, Family
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from swift_deepeyes.evaluation.report import Report
     from swift_deepeyes.evaluation.served_model import Stated
 
-INCOMPLETE, UNUSABLE = 1, 2
-"""Exit codes: something was not run or judged; nothing could be measured at all."""
+INCOMPLETE = 1
+"""Exit code: something was not run or judged."""
 
 _CHATTY = ("httpx", "httpx2", "openai")  # a line for every request
 _CONTINUES = "What is finished is in {out}; the same command continues."
@@ -100,7 +101,7 @@ def evaluate(
     )
     for library in _CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
-    with _told_in_one_line(out):
+    with _in_one_line(out):
         system = read_system_prompt(system_prompt) if system_prompt else tool_system_prompt()
         config = Config(
             benchmark=benchmark,
@@ -126,24 +127,12 @@ def evaluate(
 
 
 @contextmanager
-def _told_in_one_line(out: Path) -> Iterator[None]:
-    """Errors of the set-up and of the disk end the command with a sentence and an exit code."""
-    from swift_deepeyes.evaluation.endpoint import (
-        ServerFailedError,
-        ServerRefusedError,
-        UnusableReplyError,
-    )
-    from swift_deepeyes.evaluation.folder import FolderError
-    from swift_deepeyes.evaluation.question import BenchmarkError
-    from swift_deepeyes.evaluation.served_model import UnknownModelError
-    from swift_deepeyes.settings import SettingsError
-
-    server = (ServerFailedError, ServerRefusedError, UnusableReplyError, UnknownModelError)
+def _in_one_line(out: Path) -> Iterator[None]:
+    """Errors of the disk, and Ctrl-C, end the command with a sentence and an exit code."""
     try:
         yield
-    except (*server, BenchmarkError, FolderError, SettingsError, OSError) as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(UNUSABLE) from None
+    except OSError as error:
+        raise DeepEyesError(str(error)) from error
     except BaseExceptionGroup as group:
         of_disk = group.subgroup(OSError)
         if of_disk is None:

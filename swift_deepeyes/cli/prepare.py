@@ -76,15 +76,10 @@ def prepare(
         dropped=(DROPPED_BY_DEFAULT | frozenset(drop or ())) - frozenset(keep or ()),
     )
     console = Console()
-    try:
-        with ConsoleProgress(console) as progress:
-            report = prepare_files(data, out, recipe, workers or available_cores(), progress)
-    except PrepareError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
-        raise typer.Exit(1) from None
+    with ConsoleProgress(console) as progress:
+        report = prepare_files(data, out, recipe, workers or available_cores(), progress)
     for block in render(report):
         console.print(block)
     empty = [report.files[name] for name in find_sources(data, out)]
     if not any(file.rows_out for file in empty):
-        typer.secho(f"error: {nothing_left(empty)}", fg="red", err=True)
-        raise typer.Exit(1)
+        raise PrepareError(nothing_left(empty))

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from swift_deepeyes.errors import DeepEyesError
+
 EXAM_QUESTIONS = 48
 DEFAULT_STEPS = 60
 _MARK = ".swift-deepeyes-demo"
 
 
-class OutputTakenError(ValueError):
+class OutputTakenError(DeepEyesError):
     """The output folder holds something that is not an earlier demo's."""
 
 

@@ -22,13 +22,14 @@ from types import TracebackType
 
 from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.errors import DeepEyesError
 
 _MARK = "SWIFT_DEEPEYES_COMMAND"
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
 
-class ProcessFailedError(RuntimeError):
+class ProcessFailedError(DeepEyesError):
     """A command ended with an error or did not get ready; the message holds the end of its log."""
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from swift_deepeyes.demo import commands, figures, picture
 from swift_deepeyes.demo.evaluation import Result, take_exam
@@ -19,6 +19,7 @@ from swift_deepeyes.demo.figures import StepFigures, Summary
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
+from swift_deepeyes.progress import Progress
 from swift_deepeyes.viewer.build import PageLimits
 from swift_deepeyes.viewer.output import write_page
 
@@ -27,45 +28,39 @@ _POLL_SECONDS = 0.5
 _STAGE_SECONDS = 1800.0  # far above any machine's need; a hanging command must not hang for ever
 
 
-class Watcher(Protocol):
-    """What the demo tells while it runs; the command line shows it."""
+@dataclass(frozen=True)
+class DemoResults:
+    """What came of it, and where it is."""
 
-    def say(self, text: str) -> None:
-        """Something worth a line."""
-
-    def progress(self, stage: str, done: int, total: int, note: str) -> None:
-        """How far a stage is."""
-
-    def finish(
-        self,
-        steps: list[StepFigures],
-        exams: list[Result],
-        summary: Summary,
-        files: dict[str, Path],
-    ) -> None:
-        """The results, and where they are."""
+    steps: list[StepFigures]
+    exams: list[Result]
+    summary: Summary
+    files: dict[str, Path]
 
 
-def run_demo(options: DemoOptions, watcher: Watcher) -> Summary:
-    """Run all of it. Raises `OutputTakenError` or `ProcessFailedError`, with the log's end."""
+def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], object]) -> DemoResults:
+    """Run all of it; `say` takes lines of text.
+
+    Raises `OutputTakenError` or `ProcessFailedError`, with the log's end.
+    """
     start = time.monotonic()
     options.clear_output()
-    watcher.say("Making a toy Qwen2.5-VL and toy scenes (nothing is downloaded)")
+    say("Making a toy Qwen2.5-VL and toy scenes (nothing is downloaded)")
     build_model(options.model, options.seed)
     build_data(options.data, options.seed, _PROMPTS)
     rows = commands.WARM_START_STEPS * commands.WARM_START_BATCH
     warm_start = build_warm_start(options.data, options.seed, rows)
 
-    watcher.say("Warm start: `swift sft` teaches it to write turns, and to zoom now and then")
-    _warm_start(options, warm_start, watcher)
+    say("Warm start: `swift sft` teaches it to write turns, and to zoom now and then")
+    _warm_start(options, warm_start, progress)
 
-    watcher.say("Exam before: `swift deploy` serves it, `swift-deepeyes eval` asks new scenes")
+    say("Exam before: `swift deploy` serves it, `swift-deepeyes eval` asks new scenes")
     exams = [take_exam(options, commands.warm_start_checkpoint(options), "before")]
 
-    watcher.say("GRPO: `swift rlhf` with deepeyes_scheduler and the deepeyes rewards")
-    _grpo(options, watcher)
+    say("GRPO: `swift rlhf` with deepeyes_scheduler and the deepeyes rewards")
+    _grpo(options, progress)
 
-    watcher.say("Exam after")
+    say("Exam after")
     exams.append(take_exam(options, commands.grpo_checkpoint(options), "after"))
 
     steps = figures.read_steps(options.log)
@@ -79,25 +74,26 @@ def run_demo(options: DemoOptions, watcher: Watcher) -> Summary:
     if chosen is not None:
         files["picture"] = options.output / "trajectory.png"
         picture.draw_trajectory(chosen, options.log, files["picture"])
-    watcher.finish(steps, exams, summary, files)
-    return summary
+    return DemoResults(steps, exams, summary, files)
 
 
-def _warm_start(options: DemoOptions, dataset: Path, watcher: Watcher) -> None:
-    total = commands.WARM_START_STEPS
+def _warm_start(options: DemoOptions, dataset: Path, progress: Progress) -> None:
+    progress.begin("warm start", commands.WARM_START_STEPS)
 
     def look() -> None:
         losses = _read_losses(options.warm_start / "logging.jsonl")
         if losses:
             done, loss = losses[-1]
-            watcher.progress("warm start", done, total, f"loss {loss:.3f}")
+            progress.reach(done, f"loss {loss:.3f}")
 
     arguments = commands.warm_start_arguments(options, dataset)
     with SwiftProcess(arguments, options.output / "warm_start.log") as process:
         _watch(process, look)
 
 
-def _grpo(options: DemoOptions, watcher: Watcher) -> None:
+def _grpo(options: DemoOptions, progress: Progress) -> None:
+    progress.begin("GRPO", options.steps)
+
     def look() -> None:
         steps = figures.read_steps(options.log)
         if steps:
@@ -105,7 +101,7 @@ def _grpo(options: DemoOptions, watcher: Watcher) -> None:
             reward = figures.mean_of(recent, "reward")
             crops = figures.mean_of(recent, "crop_rate")
             note = f"reward {reward:.2f}, with a crop {crops:.0%}"
-            watcher.progress("GRPO", len(steps), options.steps, note)
+            progress.reach(len(steps), note)
 
     arguments = commands.grpo_arguments(options)
     environment = plugin_environment(options)

@@ -17,6 +17,7 @@ from enum import StrEnum
 import httpx
 
 from swift_deepeyes.chat.proxy import without_password
+from swift_deepeyes.errors import DeepEyesError
 
 
 class Cause(StrEnum):
@@ -86,11 +87,11 @@ _SPEAKS_OF_CONTEXT = re.compile(r"context|model length|max_tokens|too long", re.
 _IMAGES = re.compile(r"at most (\d+) image", re.IGNORECASE)
 
 
-class ServerFailedError(RuntimeError):
+class ServerFailedError(DeepEyesError):
     """No usable reply after all tries; another time it may work."""
 
 
-class ServerRefusedError(RuntimeError):
+class ServerRefusedError(DeepEyesError):
     """The server understood and refuses: asking the same again is no use.
 
     `max_context` (tokens) and `max_images` (per prompt) are set where it names such a limit.
@@ -104,7 +105,7 @@ class ServerRefusedError(RuntimeError):
         self.max_images = max_images
 
 
-class UnusableReplyError(RuntimeError):
+class UnusableReplyError(DeepEyesError):
     """A reply that does not hold what the model wrote; the message says what took it."""
 
 

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from swift_deepeyes.episode.trajectory import CallRecord
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.evaluation.image_files import open_embedded, open_image
 from swift_deepeyes.evaluation.reply import valid_text
 from swift_deepeyes.files import write_whole
@@ -38,7 +39,7 @@ TRAJECTORIES_FILE = "eval.jsonl"
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 
 
-class FolderError(RuntimeError):
+class FolderError(DeepEyesError):
     """The folder cannot be used for this evaluation; the message says why."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.scoring.scheme import ScoringScheme
@@ -15,7 +16,7 @@ Unpack = Callable[[bytes], Path]
 """Puts an embedded image into a file, once per content, and says where."""
 
 
-class BenchmarkError(ValueError):
+class BenchmarkError(DeepEyesError):
     """The benchmark's files are not there or not as published; the message says what is missing."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from swift_deepeyes.episode.boxes import Frame
 from swift_deepeyes.episode.view import ViewRecipe
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.evaluation.names import Family
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.settings import BoxFormat
@@ -27,7 +28,7 @@ _PATCH_OF_16 = frozenset({Family.QWEN3_VL, Family.QWEN3_5})
 _ABSOLUTE_BOXES = frozenset({Family.QWEN2_5_VL, Family.MIMO_VL})
 
 
-class UnknownModelError(ValueError):
+class UnknownModelError(DeepEyesError, ValueError):
     """The server's model cannot be identified; the message says what to state."""
 
 

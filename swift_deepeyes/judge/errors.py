@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from swift_deepeyes.errors import DeepEyesError
 
-class JudgeError(RuntimeError):
+
+class JudgeError(DeepEyesError):
     """The judge cannot be used and the run must stop: the message names the URL and the fix."""
 
 

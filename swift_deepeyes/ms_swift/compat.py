@@ -25,13 +25,14 @@ from typing import Any
 
 from packaging.version import Version
 
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift import drivers
 
 OLDEST = Version("3.12.1")
 INSTALLED = Version(version("ms-swift"))
 
 
-class UnsupportedMsSwiftError(ImportError):
+class UnsupportedMsSwiftError(DeepEyesError, ImportError):
     """The installed ms-swift is too old for this package."""
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swift_deepeyes.episode.context import ROOM_TO_ANSWER
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift.compat import LIFTS_PROMPT_LIMIT
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.request import as_mapping, is_continued
@@ -23,7 +24,7 @@ PROMPT_FLAG = "--max_length"
 _IMAGES = "limit_mm_per_prompt"
 
 
-class PromptTooLargeError(ValueError):
+class PromptTooLargeError(DeepEyesError, ValueError):
     """A row's own prompt is beyond what the engine takes; the message names the setting."""
 
 

@@ -43,6 +43,7 @@ from swift_deepeyes.dataset.images import BadImageError, as_entry, checked_image
 from swift_deepeyes.dataset.published import DATASET_PREFIX
 from swift_deepeyes.dataset.references import text_structs
 from swift_deepeyes.dataset.values import leaf_text, list_of
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift.compat import (
     AutoPreprocessor,
     DatasetMeta,
@@ -69,7 +70,7 @@ Row = dict[str, Any]
 AnyDataset: TypeAlias = Dataset | IterableDataset
 
 
-class NoRowsLeftError(ValueError):
+class NoRowsLeftError(DeepEyesError, ValueError):
     """A file of which every row was dropped; the message says why."""
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.scoring.row import read_record, turns_of
 from swift_deepeyes.scoring.transcript import prompt_of, text_of
@@ -23,7 +24,7 @@ OURS = "deepeyes_scheduler"
 _SERVER = "server"
 
 
-class MissingSchedulerError(RuntimeError):
+class MissingSchedulerError(DeepEyesError):
     """Rows have tools and nothing runs them; the message names the flag."""
 
 

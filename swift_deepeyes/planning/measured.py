@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.metrics.counts import PREFIX
 from swift_deepeyes.planning.costs import judge_load, step_seconds
@@ -19,7 +20,7 @@ from swift_deepeyes.record.lines import read_lines, read_metrics
 from swift_deepeyes.record.record import METRICS_FILE, TRAJECTORIES_FOLDER, LoggedTrajectory
 
 
-class NothingMeasuredError(ValueError):
+class NothingMeasuredError(DeepEyesError):
     """The directory holds no log of a training run; the message says what is missing."""
 
 

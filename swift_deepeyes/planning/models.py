@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.frozen import FrozenModel
 
 BF16, FP32 = 2, 4  # bytes
@@ -25,7 +26,7 @@ NO_FORMULA = {
 }
 
 
-class ModelError(ValueError):
+class ModelError(DeepEyesError):
     """A model that cannot be planned with; the message says which and why."""
 
 

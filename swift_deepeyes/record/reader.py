@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.record.lines import Skipped, read_lines, read_metrics
 from swift_deepeyes.record.record import (
     IMAGES_FOLDER,
@@ -22,7 +23,7 @@ from swift_deepeyes.record.record import (
 )
 
 
-class LogError(ValueError):
+class LogError(DeepEyesError):
     """There is nothing to show; `str(error)` tells the user what was looked for and where."""
 
 

@@ -87,5 +87,5 @@ def test_the_command(tmp_path: Path) -> None:
     assert "Planned and measured (1 steps)" in run.output
     assert "--turns 2.00 --turn-tokens 45 --crop-rate 0.75 --crop-share 0.26" in run.output
     wrong = CliRunner().invoke(app, ["plan", "--log", str(tmp_path)])
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "there is no training step in" in wrong.output

@@ -242,7 +242,7 @@ def test_the_command(tmp_path: Path) -> None:
     table = known.output.partition("quantity")[2]
     assert table and table == read.stdout.partition("quantity")[2]
     wrong = CliRunner().invoke(app, ["plan", "--model", str(tmp_path.parent / "none")])
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "or a folder with a config.json" in wrong.output
 
 
@@ -270,7 +270,7 @@ def test_the_judge_and_the_rows_are_options() -> None:
 )
 def test_a_wrong_value_is_refused_by_its_option(option: str, value: str) -> None:
     run = CliRunner().invoke(app, ["plan", f"--{option}", value])
-    assert run.exit_code == 1
+    assert run.exit_code == 2
     assert f"error: --{option}: Input should be greater" in run.output.replace("less", "greater")
 
 

@@ -167,10 +167,10 @@ def test_the_command() -> None:
     for part in ("Qwen2.5-VL-32B", "estimate", "replicas", "262.1 kB", "steps per epoch"):
         assert part in run.output
     wrong = CliRunner().invoke(app, ["plan", "--model", "8b"])
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "'8b' is not known; one of 3b, 7b" in wrong.output
     small = CliRunner().invoke(app, ["plan", "--model", "72b", "--gpus", "2", "--colocate"])
-    assert small.exit_code == 1
+    assert small.exit_code == 2
     assert "one engine needs 4 GPUs" in small.output
 
 

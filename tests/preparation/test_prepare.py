@@ -277,5 +277,5 @@ def test_the_command(three: Path, tmp_path: Path) -> None:
     assert RowIssue.NO_REFERENCE not in file.dropped and file.dropped[RowIssue.NOT_AN_OPTION] == 3
     assert "messages" in pq.read_schema(out / "deepeyes_chart.parquet").names
     wrong = CliRunner().invoke(app, ["prepare", str(tmp_path / "none"), "--out", str(out)])
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "no such file" in wrong.output

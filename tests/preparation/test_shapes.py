@@ -138,7 +138,7 @@ def test_nothing_is_left(tmp_path: Path, again: bool) -> None:
     command = ["prepare", str(path), "--out", str(tmp_path / "out"), "--workers", "1"]
     for _ in range(1 + again):
         run = CliRunner().invoke(app, command)
-    assert run.exit_code == 1
+    assert run.exit_code == 2
     text = " ".join(run.output.split())
     assert "error: nothing is left of mine.parquet: 3 broken_image, 1 no_prompt" in text
 
