@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 from swift_deepeyes.errors import DeepEyesError
-from swift_deepeyes.evaluation.names import BenchmarkName, Family
+from swift_deepeyes.evaluation.names import Family
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +52,21 @@ class RotationChoice(StrEnum):
     ALL = "all"
 
 
+class EvalCommand(TyperCommand):
+    """Lists the benchmarks in its help, which are only imported for it."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help page."""
+        from swift_deepeyes.evaluation.benchmarks import all_benchmarks
+
+        for parameter in self.params:
+            if isinstance(parameter, TyperArgument):
+                parameter.help = f"What to ask: {', '.join(all_benchmarks())}."
+        super().format_help(ctx, formatter)
+
+
 def evaluate(
-    benchmark: Annotated[BenchmarkName, typer.Argument(help="What to ask.")],
+    benchmark: Annotated[str, typer.Argument(help="What to ask.")],
     data: Annotated[Path, typer.Option(help="The benchmark's file or folder, as downloaded.")],
     out: Annotated[Path, typer.Option(help="Folder for trajectories and report; continues.")],
     base_url: Annotated[str, typer.Option(help="The server, with /v1.")],
@@ -85,7 +99,7 @@ def evaluate(
 
     The judge of open questions is that of training: DEEPEYES_JUDGE and its companions.
     """
-    from swift_deepeyes.evaluation.benchmarks import ROTATED_AS_PUBLISHED
+    from swift_deepeyes.evaluation.benchmarks import find_benchmark
     from swift_deepeyes.evaluation.config import Config, Sampling
     from swift_deepeyes.evaluation.endpoint import Endpoint
     from swift_deepeyes.evaluation.evaluate import Sources
@@ -97,7 +111,7 @@ def evaluate(
         raise typer.BadParameter("--samples above 1 need a --temperature above 0.")
     modes = tuple(ToolMode) if tool is ToolChoice.BOTH else (ToolMode(tool),)
     every = rotations is RotationChoice.ALL or (
-        rotations is RotationChoice.AUTO and benchmark in ROTATED_AS_PUBLISHED
+        rotations is RotationChoice.AUTO and find_benchmark(benchmark).is_rotated
     )
     for library in _CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
@@ -194,7 +208,7 @@ async def _evaluate(
         TextColumn("{task.fields[now]}"),
     )
     with Progress(*Progress.get_default_columns()[:2], *logging_columns, console=console) as bar:
-        task = bar.add_task(str(config.benchmark), total=None, now="")
+        task = bar.add_task(config.benchmark, total=None, now="")
 
         def on_plan(trials: list[Trial]) -> None:
             bar.update(task, total=len(trials))

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from swift_deepeyes.cli.demo import demo
 from swift_deepeyes.cli.doctor import doctor
-from swift_deepeyes.cli.eval import evaluate
+from swift_deepeyes.cli.eval import EvalCommand, evaluate
 from swift_deepeyes.cli.plan import plan
 from swift_deepeyes.cli.plugin_path import plugin_path
 from swift_deepeyes.cli.prepare import prepare
@@ -61,7 +61,7 @@ app.command("doctor")(doctor)
 app.command("prepare")(prepare)
 app.command("plan")(plan)
 app.command("demo")(demo)
-app.command("eval")(evaluate)
+app.command("eval", cls=EvalCommand)(evaluate)
 
 
 def main() -> None:

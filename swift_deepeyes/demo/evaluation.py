@@ -19,7 +19,6 @@ from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.evaluate import Sources, evaluate
-from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.prompts import tool_system_prompt
 from swift_deepeyes.evaluation.report import Report
 from swift_deepeyes.evaluation.served_model import Stated
@@ -68,7 +67,7 @@ def take_exam(options: DemoOptions, checkpoint: Path, name: str) -> Result:
 
 async def _ask(url: str, questions: Path, checkpoint: Path, folder: Path) -> Report:
     config = Config(
-        benchmark=BenchmarkName.PARQUET,
+        benchmark="parquet",
         sampling=Sampling(temperature=0.0, max_tokens=_TURN_TOKENS),
         max_turns=commands.MAX_TURNS,
         system_prompt=tool_system_prompt(),

@@ -148,8 +148,12 @@ class CropLimits:
 
 def crop(image: Image.Image, box: Box, limits: CropLimits) -> Image.Image:
     """Cut whole pixels out of `image` (`box` counts its pixels) and bring them within limits."""
-    part = image.crop((int(box.left), int(box.top), int(box.right), int(box.bottom)))
-    size = limits.fit(Size(*part.size))
+    corners = (int(box.left), int(box.top), int(box.right), int(box.bottom))
+    size = limits.fit(Size(corners[2] - corners[0], corners[3] - corners[1]))
+    try:
+        part = image.crop(corners)
+    except Image.DecompressionBombError:  # more pixels than Pillow copies
+        return image.resize(size, Image.Resampling.BICUBIC, box=corners)
     return part if size == part.size else part.resize(size, Image.Resampling.BICUBIC)
 
 

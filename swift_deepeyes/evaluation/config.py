@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from pydantic import Field
 
-from swift_deepeyes.evaluation.names import BenchmarkName, ToolMode
+from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.question import Question
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.frozen import FrozenModel
@@ -45,7 +45,7 @@ class Sampling(FrozenModel):
 class Config(FrozenModel):
     """Everything that the user decided about what is asked. `shuffle_seed` None: as published."""
 
-    benchmark: BenchmarkName
+    benchmark: str
     tools: tuple[ToolMode, ...] = (ToolMode.ON,)
     all_rotations: bool = False
     samples: int = Field(default=1, ge=1)

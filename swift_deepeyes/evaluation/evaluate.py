@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from swift_deepeyes.evaluation.benchmarks import load_questions
+from swift_deepeyes.evaluation.benchmarks import find_benchmark, load_questions
 from swift_deepeyes.evaluation.config import Config, fingerprint
 from swift_deepeyes.evaluation.driver import Driver
 from swift_deepeyes.evaluation.endpoint import Endpoint
@@ -18,7 +18,6 @@ from swift_deepeyes.evaluation.report import (
     REPORT_JSON,
     REPORT_MARKDOWN,
     Report,
-    published_figures,
     to_markdown,
 )
 from swift_deepeyes.evaluation.runner import OnProgress, run_trials
@@ -78,7 +77,7 @@ async def evaluate(
             options=describe_options(config, asked),
             figures=compute_figures(trials, outcome.lines, outcome.not_run),
             pixels=pixels,
-            published=published_figures(config.benchmark),
+            published=find_benchmark(config.benchmark).published,
             not_run=outcome.not_run,
             judge_error=outcome.judge_error,
             failed_tries=endpoint.failed_tries,

@@ -5,17 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class BenchmarkName(StrEnum):
-    """What can be evaluated; `parquet` is any file in the schema of the training data."""
-
-    VSTAR = "vstar"
-    HRBENCH_4K = "hrbench-4k"
-    HRBENCH_8K = "hrbench-8k"
-    MME_REALWORLD_LITE = "mme-realworld-lite"
-    POPE = "pope"
-    PARQUET = "parquet"
-
-
 class Family(StrEnum):
     """Model families whose pixels and boxes are known."""
 

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from swift_deepeyes.evaluation.figures import Figures
-from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.pixel_check import PixelCheck
-from swift_deepeyes.evaluation.published import PUBLISHED, PublishedFigure
+from swift_deepeyes.evaluation.published import PublishedFigure
 from swift_deepeyes.evaluation.report_tables import Table, all_tables
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.frozen import FrozenModel
@@ -23,7 +22,7 @@ class Report(FrozenModel):
     `figures` is the same for the same trajectories; `failed_tries` is how this process fared.
     """
 
-    benchmark: BenchmarkName
+    benchmark: str
     model: ServedModel
     settings: Mapping[str, str]
     options: str
@@ -95,11 +94,6 @@ def _minor_remarks(report: Report) -> list[str]:
             f"{report.lost_lines} lines of this folder's log could not be read and were run again."
         )
     return remarks
-
-
-def published_figures(benchmark: BenchmarkName) -> tuple[PublishedFigure, ...]:
-    """What was published on this benchmark; nothing for files of one's own."""
-    return PUBLISHED.get(benchmark, ())
 
 
 def to_markdown(report: Report) -> str:

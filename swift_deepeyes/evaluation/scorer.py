@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from swift_deepeyes.evaluation.driver import Played
 from swift_deepeyes.evaluation.folder import EvaluationFolder
-from swift_deepeyes.evaluation.names import BenchmarkName, ToolMode
+from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.prompts import shown_question
 from swift_deepeyes.evaluation.trial import Trial
 from swift_deepeyes.judge import make_judge
@@ -25,7 +25,7 @@ from swift_deepeyes.settings import JudgeKind, Settings
 class Scorer:
     """Scores trajectories of one benchmark and turns them into lines of the log."""
 
-    def __init__(self, benchmark: BenchmarkName, settings: Settings) -> None:
+    def __init__(self, benchmark: str, settings: Settings) -> None:
         self._benchmark = benchmark
         self._mode = settings.scoring
         self._rules = make_judge(settings.model_copy(update={"judge": JudgeKind.RULE}))
@@ -42,7 +42,7 @@ class Scorer:
             group=trial.group,
             step=0,
             split="eval",
-            source=str(self._benchmark) if with_tool else f"{self._benchmark} without tool",
+            source=self._benchmark if with_tool else f"{self._benchmark} without tool",
             index=trial.question.id,
             category=trial.question.category,
             prompt=played.prompt,

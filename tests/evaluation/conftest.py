@@ -9,7 +9,6 @@ import pytest
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.evaluate import Sources, evaluate
-from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.prompts import tool_system_prompt
 from swift_deepeyes.evaluation.report import Report
 from swift_deepeyes.evaluation.served_model import Stated
@@ -29,7 +28,7 @@ def run_evaluation(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
         data: Path,
         out: Path,
         *,
-        benchmark: BenchmarkName = BenchmarkName.VSTAR,
+        benchmark: str = "vstar",
         stated: Stated | None = None,
         settings: Settings | None = None,
         images: Path | None = None,

@@ -18,7 +18,6 @@ from PIL import Image
 
 from swift_deepeyes.evaluation.benchmarks import load_questions
 from swift_deepeyes.evaluation.folder import EvaluationFolder
-from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.question import BenchmarkError, Question
 from tests.evaluation.files import (
     encode,
@@ -36,7 +35,7 @@ Rows = list[dict[str, Any]]
 Write = Callable[[Path, Rows], Path]
 
 
-def load(name: BenchmarkName, path: Path, images: Path | None = None) -> list[Question]:
+def load(name: str, path: Path, images: Path | None = None) -> list[Question]:
     with EvaluationFolder(path.parent / "out") as folder:
         return load_questions(name, path, images, folder.store)
 
@@ -91,17 +90,17 @@ def folder_with_image(tmp_path: Path) -> Path:
     return tmp_path
 
 
-LAYOUTS: list[tuple[BenchmarkName, Callable[..., dict[str, Any]]]] = [
-    (BenchmarkName.VSTAR, vstar_row),
-    (BenchmarkName.POPE, pope_row),
-    (BenchmarkName.MME_REALWORLD_LITE, mme_row),
+LAYOUTS: list[tuple[str, Callable[..., dict[str, Any]]]] = [
+    ("vstar", vstar_row),
+    ("pope", pope_row),
+    ("mme-realworld-lite", mme_row),
 ]
 
 
 @pytest.mark.parametrize("write", [as_lines, as_array, with_mark])
 @pytest.mark.parametrize(("name", "row"), LAYOUTS)
 def test_lines_arrays_and_marks_are_read(
-    name: BenchmarkName, row: Callable[..., dict[str, Any]], write: Write, tmp_path: Path
+    name: str, row: Callable[..., dict[str, Any]], write: Write, tmp_path: Path
 ) -> None:
     file = write(folder_with_image(tmp_path) / "questions.json", [row()])
     (question,) = load(name, file)
@@ -112,14 +111,14 @@ def test_a_separator_of_lines_inside_a_text_is_no_new_row(tmp_path: Path) -> Non
     row = pope_row(text="Is there\u2028a dog\u0085 here?")
     file = folder_with_image(tmp_path) / "coco_pope_random.json"
     file.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert len(load(BenchmarkName.POPE, file)) == 1
+    assert len(load("pope", file)) == 1
 
 
 def test_vstar_as_parquet(tmp_path: Path) -> None:
     image = {"bytes": encode(scene(0)[0]), "path": "sa_1.jpg"}
     file = write_parquet(tmp_path / "test.parquet", [vstar_row(image=image)])
     for path in (file, tmp_path):
-        (question,) = load(BenchmarkName.VSTAR, path)
+        (question,) = load("vstar", path)
         assert question.images[0].read_bytes() == image["bytes"]
         assert question.id == "direct_attributes/7"
 
@@ -132,9 +131,9 @@ def test_hrbench_with_a_mark_and_whole_numbers_as_floats(tmp_path: Path) -> None
     writer.writeheader()
     writer.writerows(rows)
     file.write_bytes(b"\xef\xbb\xbf" + buffer.getvalue().encode())
-    assert len(load(BenchmarkName.HRBENCH_4K, file)) == 2
+    assert len(load("hrbench-4k", file)) == 2
     parquet = write_parquet(tmp_path / "hr_bench_4k.parquet", rows)
-    assert [question.id for question in load(BenchmarkName.HRBENCH_4K, parquet)] == ["0", "4"]
+    assert [question.id for question in load("hrbench-4k", parquet)] == ["0", "4"]
 
 
 def without(row: dict[str, Any], name: str) -> dict[str, Any]:
@@ -142,36 +141,34 @@ def without(row: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 BROKEN_ROWS = [
-    (BenchmarkName.POPE, without(pope_row(), "label"), "label"),
-    (BenchmarkName.POPE, pope_row(label=None), "label"),
-    (BenchmarkName.POPE, pope_row(label="maybe"), "label"),
-    (BenchmarkName.POPE, pope_row(label=True), "label"),
-    (BenchmarkName.POPE, pope_row(text=float("nan")), "text"),
-    (BenchmarkName.POPE, pope_row(image=7), "image"),
-    (BenchmarkName.POPE, pope_row(image="https://x.example/1.png"), "image"),
-    (BenchmarkName.POPE, pope_row(image="aGVsbG8="), "image"),
-    (BenchmarkName.POPE, without(pope_row(), "question_id"), "question_id"),
-    (BenchmarkName.VSTAR, without(vstar_row(), "label"), "label"),
-    (BenchmarkName.VSTAR, vstar_row(label="E"), "label"),
-    (BenchmarkName.VSTAR, vstar_row(label=""), "label"),
-    (BenchmarkName.VSTAR, vstar_row(label="AB"), "label"),
-    (BenchmarkName.VSTAR, vstar_row(text="no options"), "text"),
-    (BenchmarkName.VSTAR, vstar_row(text=["a"]), "text"),
-    (BenchmarkName.VSTAR, without(vstar_row(), "category"), "category"),
-    (BenchmarkName.VSTAR, vstar_row(image=None), "image"),
-    (BenchmarkName.MME_REALWORLD_LITE, without(mme_row(), "Ground truth"), "Ground truth"),
-    (BenchmarkName.MME_REALWORLD_LITE, mme_row(**{"Ground truth": "C"}), "Ground truth"),
-    (BenchmarkName.MME_REALWORLD_LITE, mme_row(**{"Answer choices": "(A) x"}), "Answer choices"),
-    (BenchmarkName.MME_REALWORLD_LITE, mme_row(**{"Answer choices": ["x", 1]}), "Answer choices"),
-    (BenchmarkName.MME_REALWORLD_LITE, mme_row(Text={}), "Text"),
-    (BenchmarkName.MME_REALWORLD_LITE, mme_row(Image=[]), "Image"),
+    ("pope", without(pope_row(), "label"), "label"),
+    ("pope", pope_row(label=None), "label"),
+    ("pope", pope_row(label="maybe"), "label"),
+    ("pope", pope_row(label=True), "label"),
+    ("pope", pope_row(text=float("nan")), "text"),
+    ("pope", pope_row(image=7), "image"),
+    ("pope", pope_row(image="https://x.example/1.png"), "image"),
+    ("pope", pope_row(image="aGVsbG8="), "image"),
+    ("pope", without(pope_row(), "question_id"), "question_id"),
+    ("vstar", without(vstar_row(), "label"), "label"),
+    ("vstar", vstar_row(label="E"), "label"),
+    ("vstar", vstar_row(label=""), "label"),
+    ("vstar", vstar_row(label="AB"), "label"),
+    ("vstar", vstar_row(text="no options"), "text"),
+    ("vstar", vstar_row(text=["a"]), "text"),
+    ("vstar", without(vstar_row(), "category"), "category"),
+    ("vstar", vstar_row(image=None), "image"),
+    ("mme-realworld-lite", without(mme_row(), "Ground truth"), "Ground truth"),
+    ("mme-realworld-lite", mme_row(**{"Ground truth": "C"}), "Ground truth"),
+    ("mme-realworld-lite", mme_row(**{"Answer choices": "(A) x"}), "Answer choices"),
+    ("mme-realworld-lite", mme_row(**{"Answer choices": ["x", 1]}), "Answer choices"),
+    ("mme-realworld-lite", mme_row(Text={}), "Text"),
+    ("mme-realworld-lite", mme_row(Image=[]), "Image"),
 ]
 
 
 @pytest.mark.parametrize(("name", "row", "field"), BROKEN_ROWS)
-def test_a_broken_row_is_named(
-    name: BenchmarkName, row: dict[str, Any], field: str, tmp_path: Path
-) -> None:
+def test_a_broken_row_is_named(name: str, row: dict[str, Any], field: str, tmp_path: Path) -> None:
     good = {n: make() for n, make in LAYOUTS}[name]
     file = as_lines(folder_with_image(tmp_path) / "questions.json", [good, row])
     with pytest.raises(BenchmarkError) as raised:
@@ -207,13 +204,13 @@ def training(**changes: Any) -> dict[str, Any]:
 def test_a_broken_training_row_is_named(row: dict[str, Any], field: str, tmp_path: Path) -> None:
     file = write_parquet(tmp_path / "rows.parquet", [row])
     with pytest.raises(BenchmarkError, match=rf"rows\.parquet, row 1: .*'{field}'"):
-        load(BenchmarkName.PARQUET, file)
+        load("parquet", file)
 
 
 def test_references_that_are_several(tmp_path: Path) -> None:
     row = training(reward_model={"ground_truth": "yes"}, images=["sa_1.png"])
     file = write_parquet(folder_with_image(tmp_path) / "rows.parquet", [row])
-    (question,) = load(BenchmarkName.PARQUET, file)
+    (question,) = load("parquet", file)
     assert question.images == (tmp_path / "sa_1.png",)
     assert question.is_closed
 
@@ -224,28 +221,28 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
 @pytest.mark.parametrize(
     ("name", "file", "content", "told"),
     [
-        (BenchmarkName.POPE, "a.json", b'{"question_id": 1,\n', "line 1 is not JSON"),
-        (BenchmarkName.POPE, "a.json", b"[1, 2", "is not JSON"),
-        (BenchmarkName.POPE, "a.json", b"[1, 2]", "row 1 is int"),
-        (BenchmarkName.POPE, "a.json", b"3\n", "row 1 is int"),
-        (BenchmarkName.POPE, "a.json", b"", "holds no question"),
-        (BenchmarkName.POPE, "a.json", b"[]", "holds no question"),
-        (BenchmarkName.POPE, "a.json", "é".encode("latin-1"), "not UTF-8"),
-        (BenchmarkName.POPE, "a.json", b"[" * 100_000, "is not JSON"),
-        (BenchmarkName.POPE, "a.json", POINTER, "git lfs pull"),
-        (BenchmarkName.VSTAR, "a.parquet", b"PAR1 junk", "no parquet file"),
-        (BenchmarkName.VSTAR, "a.parquet", POINTER, "git lfs pull"),
-        (BenchmarkName.VSTAR, "a.jsonl", b'{"data": []}\n', "no field 'category'"),
-        (BenchmarkName.HRBENCH_4K, "a.tsv", b"index,question\n1,x\n", "no field 'index'"),
-        (BenchmarkName.HRBENCH_4K, "a.tsv", b"index\tquestion\n1\n", "no field 'image'"),
-        (BenchmarkName.HRBENCH_4K, "a.tsv", b"\xff\xfe\x00", "no table"),
-        (BenchmarkName.HRBENCH_4K, "a.tsv", b"", "holds no question"),
-        (BenchmarkName.PARQUET, "a.parquet", b"", "no parquet file"),
-        (BenchmarkName.MME_REALWORLD_LITE, "a.json", b'{"rows": 1}', "no field"),
+        ("pope", "a.json", b'{"question_id": 1,\n', "line 1 is not JSON"),
+        ("pope", "a.json", b"[1, 2", "is not JSON"),
+        ("pope", "a.json", b"[1, 2]", "row 1 is int"),
+        ("pope", "a.json", b"3\n", "row 1 is int"),
+        ("pope", "a.json", b"", "holds no question"),
+        ("pope", "a.json", b"[]", "holds no question"),
+        ("pope", "a.json", "é".encode("latin-1"), "not UTF-8"),
+        ("pope", "a.json", b"[" * 100_000, "is not JSON"),
+        ("pope", "a.json", POINTER, "git lfs pull"),
+        ("vstar", "a.parquet", b"PAR1 junk", "no parquet file"),
+        ("vstar", "a.parquet", POINTER, "git lfs pull"),
+        ("vstar", "a.jsonl", b'{"data": []}\n', "no field 'category'"),
+        ("hrbench-4k", "a.tsv", b"index,question\n1,x\n", "no field 'index'"),
+        ("hrbench-4k", "a.tsv", b"index\tquestion\n1\n", "no field 'image'"),
+        ("hrbench-4k", "a.tsv", b"\xff\xfe\x00", "no table"),
+        ("hrbench-4k", "a.tsv", b"", "holds no question"),
+        ("parquet", "a.parquet", b"", "no parquet file"),
+        ("mme-realworld-lite", "a.json", b'{"rows": 1}', "no field"),
     ],
 )
 def test_a_broken_file_is_named(
-    name: BenchmarkName, file: str, content: bytes, told: str, tmp_path: Path
+    name: str, file: str, content: bytes, told: str, tmp_path: Path
 ) -> None:
     (tmp_path / file).write_bytes(content)
     with pytest.raises(BenchmarkError, match=told) as raised:
@@ -261,23 +258,23 @@ def test_a_broken_annotation_of_vstar_is_named(annotation: str, tmp_path: Path) 
     (data / "direct_attributes").mkdir(exist_ok=True)
     (data / "relative_position" / "sa_1.json").write_text(annotation)
     with pytest.raises(BenchmarkError, match=r"relative_position/sa_1\.json"):
-        load(BenchmarkName.VSTAR, data)
+        load("vstar", data)
 
 
 def test_too_few_options_and_ids_that_come_twice(tmp_path: Path) -> None:
     folder_with_image(tmp_path)
     one = mme_row(**{"Answer choices": ["(A) x"], "Ground truth": "A"})
     with pytest.raises(BenchmarkError, match="row 1: 1 options"):
-        load(BenchmarkName.MME_REALWORLD_LITE, as_lines(tmp_path / "a.json", [one]))
+        load("mme-realworld-lite", as_lines(tmp_path / "a.json", [one]))
     with pytest.raises(BenchmarkError, match="1 ids belong to several questions"):
-        load(BenchmarkName.POPE, as_lines(tmp_path / "a.json", [pope_row()] * 2))
+        load("pope", as_lines(tmp_path / "a.json", [pope_row()] * 2))
 
 
 def test_an_image_that_is_none_is_named_before_anything_is_asked(tmp_path: Path) -> None:
     (tmp_path / "sa_1.png").write_bytes(POINTER)
     file = as_lines(tmp_path / "coco_pope_random.json", [pope_row()])
     with pytest.raises(BenchmarkError, match=r"cannot be opened, the first: .*sa_1\.png"):
-        load(BenchmarkName.POPE, file)
+        load("pope", file)
 
 
 def test_an_image_that_ends_too_early_costs_its_own_question(
@@ -288,7 +285,7 @@ def test_an_image_that_ends_too_early_costs_its_own_question(
     file = data / "val2014" / "COCO_val2014_000000000001.jpg"
     file.write_bytes(encode(Image.fromarray(noise))[:9000])
     with PolicyServer(say_a) as server:
-        report = run_evaluation(server, data, tmp_path / "out", benchmark=BenchmarkName.POPE)
+        report = run_evaluation(server, data, tmp_path / "out", benchmark="pope")
     assert report.figures.modes[0].not_run == 6
     assert all(str(file) in reason for reason in report.not_run.values())
 
@@ -314,5 +311,5 @@ def test_no_field_raises_anything_else(
 def test_embedded_images_may_be_base64(tmp_path: Path) -> None:
     image = base64.b64encode(encode(scene(0)[0])).decode()
     rows = [pope_row(image=image), pope_row(image=f"data:image/png;base64,{image}", question_id=2)]
-    first, second = load(BenchmarkName.POPE, as_lines(tmp_path / "coco_pope_random.json", rows))
+    first, second = load("pope", as_lines(tmp_path / "coco_pope_random.json", rows))
     assert first.images == second.images

@@ -10,7 +10,6 @@ import pytest
 
 from swift_deepeyes.evaluation.benchmarks import load_questions
 from swift_deepeyes.evaluation.folder import EvaluationFolder
-from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.question import BenchmarkError, Question
 from swift_deepeyes.scoring.scheme import ScoringScheme
 from tests.evaluation.files import (
@@ -25,13 +24,13 @@ from tests.evaluation.files import (
 )
 
 
-def load(name: BenchmarkName, path: Path, images: Path | None = None) -> list[Question]:
+def load(name: str, path: Path, images: Path | None = None) -> list[Question]:
     with EvaluationFolder(path.parent / "out") as folder:
         return load_questions(name, path, images, folder.store)
 
 
 def test_vstar_folders(tmp_path: Path) -> None:
-    questions = load(BenchmarkName.VSTAR, make_vstar(tmp_path / "v", 6, pairs=2))
+    questions = load("vstar", make_vstar(tmp_path / "v", 6, pairs=2))
     assert [question.category for question in questions].count("relative_position") == 2
     assert all(question.right == 0 for question in questions)
     one = next(question for question in questions if question.id == "direct_attributes/sa_3")
@@ -53,7 +52,7 @@ def test_vstar_question_file(tmp_path: Path) -> None:
         "question_id": 7,
     }
     (tmp_path / "test_questions.jsonl").write_text(json.dumps(line) + "\n")
-    (question,) = load(BenchmarkName.VSTAR, tmp_path)
+    (question,) = load("vstar", tmp_path)
     assert question.text == "What is the material of the cup?"
     assert question.options == ("glass", "tin", "wood", "paper")
     assert (question.right, question.reference) == (2, "wood")
@@ -69,7 +68,7 @@ def test_hrbench_rotations_are_one_question(tmp_path: Path, suffix: str) -> None
             writer = csv.DictWriter(stream, rows[0], delimiter="\t")
             writer.writeheader()
             writer.writerows(rows)
-    questions = load(BenchmarkName.HRBENCH_8K, tmp_path)
+    questions = load("hrbench-8k", tmp_path)
     assert [question.id for question in questions] == ["0", "4", "8"]
     assert questions[1].options == tuple(options_with_first_right("green"))
     assert questions[1].reference == "green"
@@ -92,21 +91,21 @@ def test_mme_realworld_lite(tmp_path: Path) -> None:
         "Task": "Perception",
     }
     (tmp_path / "data" / "MME-RealWorld-Lite.json").write_text(json.dumps([row]))
-    (question,) = load(BenchmarkName.MME_REALWORLD_LITE, tmp_path)
+    (question,) = load("mme-realworld-lite", tmp_path)
     assert question.options == ("Left", "Right", "Above", "Below", "No car")
     assert question.reference == "No car"
     assert question.category == "perception/autonomous driving"
 
 
 def test_pope_lines_and_embedded_images(tmp_path: Path) -> None:
-    lines = load(BenchmarkName.POPE, make_pope(tmp_path / "pope"))
+    lines = load("pope", make_pope(tmp_path / "pope"))
     assert len(lines) == 24
     assert lines[0].id == "random/1"
     assert {question.reference for question in lines} == {"yes", "no"}
     image = {"bytes": encode(scene(0)[0]), "path": "x.png"}
     row = {"question_id": "1", "question": "Is there a dog?", "answer": "no", "image": image}
     file = write_parquet(tmp_path / "pope.parquet", [{**row, "category": "adversarial"}])
-    (question,) = load(BenchmarkName.POPE, file)
+    (question,) = load("pope", file)
     assert (question.id, question.reference) == ("adversarial/1", "no")
 
 
@@ -116,9 +115,7 @@ def test_training_rows(tmp_path: Path) -> None:
         training_row(1, "Which one?\nA. red\nB. blue", "B", data_source="chart"),
         training_row(2, "How many?", "3", data_source="thinklite_eureka", env_name=None),
     ]
-    open_one, closed, maths = load(
-        BenchmarkName.PARQUET, write_parquet(tmp_path / "rows.parquet", rows)
-    )
+    open_one, closed, maths = load("parquet", write_parquet(tmp_path / "rows.parquet", rows))
     assert (open_one.is_closed, closed.is_closed, maths.is_closed) == (False, True, False)
     assert maths.rule is ScoringScheme.MATH
     assert (open_one.toolbox, maths.toolbox) == ("visual_toolbox_v2", None)
@@ -127,10 +124,10 @@ def test_training_rows(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="nothing at"):
-        load(BenchmarkName.VSTAR, tmp_path / "nowhere")
+        load("vstar", tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BenchmarkError, match="is not V"):
-        load(BenchmarkName.VSTAR, tmp_path / "empty")
+        load("vstar", tmp_path / "empty")
     pope = make_pope(tmp_path / "pope")
     with pytest.raises(BenchmarkError, match=r"missing, the first.*Say with --images"):
-        load(BenchmarkName.POPE, pope, tmp_path / "empty")
+        load("pope", pope, tmp_path / "empty")

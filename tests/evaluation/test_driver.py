@@ -13,7 +13,7 @@ import pytest
 from swift_deepeyes.episode.trajectory import StopReason
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.folder import EvaluationFolder
-from swift_deepeyes.evaluation.names import BenchmarkName, Family
+from swift_deepeyes.evaluation.names import Family
 from swift_deepeyes.evaluation.served_model import Stated
 from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.settings import CropSource, JudgeKind, Settings
@@ -117,7 +117,7 @@ def test_a_row_without_a_tool_is_one_turn(tmp_path: Path, run_evaluation: Evalua
         return "<think>1, 2, 3</think>\\boxed{3}"
 
     with PolicyServer(box_it) as server:
-        report = run_evaluation(server, data, tmp_path / "out", benchmark=BenchmarkName.PARQUET)
+        report = run_evaluation(server, data, tmp_path / "out", benchmark="parquet")
     assert report.figures.modes[0].accuracy is not None
     assert report.figures.modes[0].accuracy.value == 1
     # The row's text has no tag: the image goes in front, as ms-swift does it.

@@ -12,7 +12,6 @@ from swift_deepeyes.demo.toy import build_data, build_model
 from swift_deepeyes.demo.toy.model import CONTEXT_TOKENS, MODEL_TYPE, TEMPLATE
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 from swift_deepeyes.evaluation.config import Sampling
-from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.served_model import Stated
 from tests.evaluation.running import Evaluate
 
@@ -41,7 +40,7 @@ def test_a_real_server_sees_what_we_think_and_answers_the_same_twice(
                 f"http://127.0.0.1:{port}/v1",
                 data.vstar,
                 tmp_path / name,
-                benchmark=BenchmarkName.PARQUET,
+                benchmark="parquet",
                 stated=stated,
                 samples=2,
                 max_turns=3,

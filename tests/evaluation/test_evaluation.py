@@ -10,7 +10,7 @@ import pytest
 
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.evaluation.folder import FolderError
-from swift_deepeyes.evaluation.names import BenchmarkName, Family, ToolMode
+from swift_deepeyes.evaluation.names import Family, ToolMode
 from swift_deepeyes.evaluation.served_model import Stated, UnknownModelError
 from swift_deepeyes.record.record import LoggedTrajectory
 from tests.evaluation.files import hrbench_rows, make_pope, make_vstar, training_row, write_parquet
@@ -232,12 +232,12 @@ def test_pope_and_hrbench(tmp_path: Path, run_evaluation: Evaluate) -> None:
     hrbench.mkdir()
     write_parquet(hrbench / "hr_bench_4k.parquet", hrbench_rows())
     with PolicyServer(look) as server:
-        yes_no = run_evaluation(server, pope, tmp_path / "p", benchmark=BenchmarkName.POPE)
+        yes_no = run_evaluation(server, pope, tmp_path / "p", benchmark="pope")
         rotated = run_evaluation(
             server,
             hrbench,
             tmp_path / "h",
-            benchmark=BenchmarkName.HRBENCH_4K,
+            benchmark="hrbench-4k",
             all_rotations=True,
             shuffle_seed=None,
         )
@@ -262,7 +262,7 @@ def test_training_rows_bring_their_own_prompt(tmp_path: Path, run_evaluation: Ev
     ]
     data = write_parquet(tmp_path / "rows.parquet", rows)
     with PolicyServer(look) as server:
-        report = run_evaluation(server, data, tmp_path / "out", benchmark=BenchmarkName.PARQUET)
+        report = run_evaluation(server, data, tmp_path / "out", benchmark="parquet")
     assert report.is_complete
     system = {request["messages"][0]["content"] for request in server.turns}
     assert system == {"Use image_zoom_in_tool inside <tools></tools>."}

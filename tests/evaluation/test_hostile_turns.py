@@ -9,7 +9,6 @@ import pytest
 
 from swift_deepeyes.episode.trajectory import CallStatus, StopReason
 from swift_deepeyes.evaluation.folder import EvaluationFolder
-from swift_deepeyes.evaluation.names import BenchmarkName
 from tests.evaluation.files import make_vstar, training_row, write_parquet
 from tests.evaluation.policy_server import PolicyServer
 from tests.evaluation.running import Evaluate
@@ -77,7 +76,7 @@ def test_the_instruction_is_that_of_the_last_question(
         return "<answer>red</answer>" if called else f"<tool_call>{BODY % 'null'}</tool_call>"
 
     with PolicyServer(policy) as server:
-        run_evaluation(server, rows, tmp_path / "out", benchmark=BenchmarkName.PARQUET)
+        run_evaluation(server, rows, tmp_path / "out", benchmark="parquet")
     with EvaluationFolder(tmp_path / "out") as folder:
         (line,) = folder.read().values()
     observation = line.trajectory.turns[0].observation

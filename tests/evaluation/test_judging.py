@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.settings import JudgeKind, Settings
 from tests.evaluation.files import make_pope, training_row, write_parquet
 from tests.evaluation.policy_server import PolicyServer
@@ -43,7 +42,7 @@ def test_open_questions_go_to_the_judge(tmp_path: Path, run_evaluation: Evaluate
             server,
             rows(tmp_path),
             tmp_path / "out",
-            benchmark=BenchmarkName.PARQUET,
+            benchmark="parquet",
             settings=judged_by(judge.url),
         )
         assert len(judge.requests) == 6
@@ -58,7 +57,7 @@ def test_closed_questions_need_no_judge(tmp_path: Path, run_evaluation: Evaluate
             server,
             make_pope(tmp_path / "pope", 2),
             tmp_path / "out",
-            benchmark=BenchmarkName.POPE,
+            benchmark="pope",
             settings=judged_by(AWAY),
         )
     assert report.is_complete
@@ -74,7 +73,7 @@ def test_a_judge_that_is_away_costs_no_trajectory(tmp_path: Path, run_evaluation
             server,
             data,
             tmp_path / "out",
-            benchmark=BenchmarkName.PARQUET,
+            benchmark="parquet",
             settings=judged_by(AWAY),
         )
         asked = len(server.turns)
@@ -86,7 +85,7 @@ def test_a_judge_that_is_away_costs_no_trajectory(tmp_path: Path, run_evaluation
             server,
             data,
             tmp_path / "out",
-            benchmark=BenchmarkName.PARQUET,
+            benchmark="parquet",
             settings=judged_by(judge.url),
         )
         assert len(server.turns) == asked

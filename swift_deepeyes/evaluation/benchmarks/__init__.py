@@ -1,4 +1,4 @@
-"""The benchmarks by name: one loader file each, all of them `(path, images, unpack) -> questions`.
+"""The benchmarks: one loader file each, which registers itself (`registry.benchmark`).
 
 A loader reads the files as their authors published them. It decides nothing about the order in
 which options are shown, and asks nobody.
@@ -7,49 +7,32 @@ which options are shown, and asks nobody.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from functools import partial
 from os.path import isfile  # False, too, for a name that no file can have
 from pathlib import Path
 
 from swift_deepeyes.episode.view import UnreadableImageError
-from swift_deepeyes.evaluation.benchmarks import (
-    hrbench,
-    mme_realworld,
-    pope,
-    training_rows,
-    vstar,
+from swift_deepeyes.evaluation.benchmarks.registry import (
+    Benchmark,
+    all_benchmarks,
+    benchmark,
+    find_benchmark,
 )
 from swift_deepeyes.evaluation.image_files import open_image
-from swift_deepeyes.evaluation.names import BenchmarkName
 from swift_deepeyes.evaluation.question import BenchmarkError, Question, Unpack
 
-Loader = Callable[[Path, Path | None, Unpack], Iterable[Question]]
-
-_LOADERS: dict[BenchmarkName, Loader] = {
-    BenchmarkName.VSTAR: vstar.load,
-    BenchmarkName.HRBENCH_4K: partial(hrbench.load, name="hr_bench_4k"),
-    BenchmarkName.HRBENCH_8K: partial(hrbench.load, name="hr_bench_8k"),
-    BenchmarkName.MME_REALWORLD_LITE: mme_realworld.load,
-    BenchmarkName.POPE: pope.load,
-    BenchmarkName.PARQUET: training_rows.load,
-}
-
-ROTATED_AS_PUBLISHED = frozenset({BenchmarkName.HRBENCH_4K, BenchmarkName.HRBENCH_8K})
-"""Benchmarks whose own protocol asks every rotation of the options."""
+__all__ = ["Benchmark", "all_benchmarks", "benchmark", "find_benchmark", "load_questions"]
 
 
-def load_questions(
-    name: BenchmarkName, path: Path, images: Path | None, unpack: Unpack
-) -> list[Question]:
+def load_questions(name: str, path: Path, images: Path | None, unpack: Unpack) -> list[Question]:
     """All questions of a benchmark. Raises `BenchmarkError`.
 
     `path` is the file or the folder as downloaded; `images` is where its image files are, if they
     are somewhere else; embedded images go through `unpack`.
     """
+    load = find_benchmark(name).load
     if not path.exists():
         raise BenchmarkError(f"There is nothing at {path}.")
-    questions = list(_LOADERS[name](path, images, unpack))
+    questions = list(load(path, images, unpack))
     if not questions:
         raise BenchmarkError(f"{path} holds no question of {name}: is --data the right path?")
     counts = Counter(question.id for question in questions)
@@ -63,7 +46,7 @@ def load_questions(
     return questions
 
 
-def _check_images(name: BenchmarkName, questions: list[Question]) -> None:
+def _check_images(name: str, questions: list[Question]) -> None:
     """Whether all image files are there and have an image's header; pixels are read when asked."""
     paths = dict.fromkeys(image for question in questions for image in question.images)
     missing = [path for path in paths if not isfile(path)]

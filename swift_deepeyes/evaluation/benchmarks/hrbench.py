@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
+from swift_deepeyes.evaluation.published import AVERAGE, BASE, DEEPEYES, QWEN, published
 from swift_deepeyes.evaluation.question import Question, Unpack, existing, option_question
 
 _LETTERS = "ABCD"
@@ -24,7 +26,37 @@ _PUBLISHED = (
 )
 
 
-def load(path: Path, images: Path | None, unpack: Unpack, name: str) -> Iterator[Question]:
+@benchmark(
+    "hrbench-4k",
+    is_rotated=True,
+    published=(
+        published(DEEPEYES, "75.1"),
+        published(QWEN, "68.8", BASE),
+        published("Mini-o3-7B", "77.5", AVERAGE),
+        published("Thyme-7B", "77.0"),
+    ),
+)
+def load_4k(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
+    """The questions at 4K."""
+    return _load(path, images, unpack, "hr_bench_4k")
+
+
+@benchmark(
+    "hrbench-8k",
+    is_rotated=True,
+    published=(
+        published(DEEPEYES, "72.6"),
+        published(QWEN, "65.3", BASE),
+        published("Mini-o3-7B", "73.3", AVERAGE),
+        published("Thyme-7B", "72.0"),
+    ),
+)
+def load_8k(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
+    """The questions at 8K."""
+    return _load(path, images, unpack, "hr_bench_8k")
+
+
+def _load(path: Path, images: Path | None, unpack: Unpack, name: str) -> Iterator[Question]:
     """The questions of a `.tsv` or `.parquet` file, or of a folder with `name`'s file."""
     file = path if path.is_file() else _find(path, name)
     unpacked: dict[str, Path] = {}

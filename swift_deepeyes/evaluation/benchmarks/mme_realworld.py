@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
+from swift_deepeyes.evaluation.published import DEEPEYES, published
 from swift_deepeyes.evaluation.question import (
     LETTERS,
     Question,
@@ -31,6 +33,7 @@ _PUBLISHED = (
 )
 
 
+@benchmark("mme-realworld-lite", published=(published(DEEPEYES, "53.2"),))
 def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
     """The questions of the JSON file, or of the folder that holds it (also one level down)."""
     file = path if path.is_file() else path / FILE

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
+from swift_deepeyes.evaluation.published import DEEPEYES, published
 from swift_deepeyes.evaluation.question import BenchmarkError, Question, Unpack
 
 SPLITS = ("random", "popular", "adversarial")
@@ -23,6 +25,7 @@ _PUBLISHED = (
 )
 
 
+@benchmark("pope", published=(published(DEEPEYES, "87.7"),))
 def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
     """The questions of one file, or of all three in a folder (also in `output/coco`)."""
     for file in _files(path):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from swift_deepeyes.dataset.columns import ENV_NAME, IMAGES, MESSAGES, PROMPT
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
+from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
 from swift_deepeyes.evaluation.question import Question, Unpack
@@ -30,6 +31,7 @@ _PUBLISHED = (
 )
 
 
+@benchmark("parquet")
 def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
     """The rows of a parquet file, or of all parquet files in a folder."""
     files = [path] if path.is_file() else sorted(path.glob("*.parquet"))

@@ -18,8 +18,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_object, read_rows
+from swift_deepeyes.evaluation.published import AVERAGE, BASE, DEEPEYES, QWEN, published
 from swift_deepeyes.evaluation.question import (
     LETTERS,
     BenchmarkError,
@@ -40,6 +42,20 @@ _QUESTIONS = (
 )
 
 
+_FIRST_IS_RIGHT = "paper; its code showed V*'s options unshuffled, the right one always A"
+_SHUFFLED = "the released model with shuffled options, two runs (DeepEyes pull request #66)"
+_UNSHUFFLED = "the same two runs without shuffling (DeepEyes pull request #66)"
+_FIGURES = (
+    published(DEEPEYES, "90.1", _FIRST_IS_RIGHT),
+    published(DEEPEYES, "89.0, 91.6", _UNSHUFFLED),
+    published(DEEPEYES, "84.3, 85.9", _SHUFFLED),
+    published(QWEN, "71.2", BASE),
+    published("Mini-o3-7B", "88.2", AVERAGE),
+    published("Thyme-7B", "82.2"),
+)
+
+
+@benchmark("vstar", published=_FIGURES)
 def load(path: Path, images: Path | None, unpack: Unpack) -> Iterator[Question]:
     """The questions of a folder (either form) or of a file of questions."""
     if path.is_file():
