@@ -214,7 +214,8 @@ async def _evaluate(
             bar.update(task, total=len(trials))
 
         def on_progress(outcome: Outcome) -> None:
-            scores = [line.accuracy for line in outcome.lines.values() if line.accuracy is not None]
+            found = (line.score.accuracy for line in outcome.lines.values())
+            scores = [accuracy for accuracy in found if accuracy is not None]
             now = f"{100 * sum(scores) / len(scores):.1f} % right" if scores else ""
             if outcome.not_run:
                 now += f", {len(outcome.not_run)} NOT RUN"

@@ -8,12 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from swift_deepeyes.record.record import (
-    METRICS_FILE,
-    TRAJECTORIES_FOLDER,
-    LoggedTrajectory,
-    MetricsLine,
-)
+from swift_deepeyes.record.reader import read_metrics
+from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
 
 WINDOW = 10
 """The summary compares the mean of this many first steps with that of as many last ones."""
@@ -55,15 +51,8 @@ class Summary:
 
 def read_steps(log: Path) -> list[StepFigures]:
     """The steps in a log directory so far; an unfinished last line is left for the next time."""
-    path = log / METRICS_FILE
-    if not path.exists():
-        return []
-    steps = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            figures = _step_figures(MetricsLine.model_validate_json(line))
-            steps += [] if figures is None else [figures]
-    return steps
+    figures = map(_step_figures, read_metrics(log).items)
+    return [of_step for of_step in figures if of_step is not None]
 
 
 def _step_figures(line: MetricsLine) -> StepFigures | None:
@@ -78,16 +67,6 @@ def _step_figures(line: MetricsLine) -> StepFigures | None:
         crop_rate=values["deepeyes/crops/share"],
         turns=values["deepeyes/turns/mean"],
     )
-
-
-def read_trajectories(log: Path) -> list[LoggedTrajectory]:
-    """All trajectories in a log directory, in the order of their steps."""
-    lines = [
-        line
-        for path in sorted((log / TRAJECTORIES_FOLDER).glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
-    return sorted(map(LoggedTrajectory.model_validate_json, lines), key=lambda item: item.step)
 
 
 def mean_of(steps: Sequence[StepFigures], name: str) -> float:

@@ -21,7 +21,7 @@ _TEXT_WIDTH = 62  # characters
 def choose(trajectories: Sequence[LoggedTrajectory]) -> LoggedTrajectory | None:
     """The last right one with a crop; if none is right, the last with a crop."""
     with_crop = [item for item in trajectories if item.trajectory.crops]
-    right = [item for item in with_crop if item.accuracy == 1]
+    right = [item for item in with_crop if item.score.accuracy == 1]
     candidates = right or with_crop
     return candidates[-1] if candidates else None
 
@@ -44,7 +44,7 @@ def draw_trajectory(logged: LoggedTrajectory, log: Path, path: Path) -> None:
         family="monospace",
         fontsize=8,
     )
-    figure.suptitle(f"Step {logged.step}: reward {logged.total:g}")
+    figure.suptitle(f"Step {logged.step}: reward {logged.score.total:g}")
     figure.savefig(path)
 
 

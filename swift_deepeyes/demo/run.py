@@ -20,6 +20,7 @@ from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
 from swift_deepeyes.progress import Progress
+from swift_deepeyes.record.reader import read_trajectories
 from swift_deepeyes.viewer.build import PageLimits
 from swift_deepeyes.viewer.output import write_page
 
@@ -64,7 +65,7 @@ def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], obje
     exams.append(take_exam(options, commands.grpo_checkpoint(options), "after"))
 
     steps = figures.read_steps(options.log)
-    trajectories = figures.read_trajectories(options.log)
+    trajectories = read_trajectories(options.log).items
     write_page(options.log, PageLimits(), options.page, lambda line: None)
     seconds = time.monotonic() - start
     summary = figures.summarise(options.seed, steps, trajectories, seconds)

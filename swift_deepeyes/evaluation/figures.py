@@ -95,7 +95,7 @@ def _mode_figures(mode: ToolMode, planned: int, pairs: list[Pair]) -> ModeFigure
         tool=mode,
         planned=planned,
         not_run=planned - len(pairs),
-        not_judged=sum(line.accuracy is None for line in lines),
+        not_judged=sum(line.score.accuracy is None for line in lines),
         accuracy=_accuracy(pairs),
         strict=_strict(pairs),
         by_category=_accuracy_by(pairs, lambda trial, line: trial.question.category),
@@ -105,8 +105,8 @@ def _mode_figures(mode: ToolMode, planned: int, pairs: list[Pair]) -> ModeFigure
         ),
         tool_use=_tool_use(pairs),
         stop_reasons=_counts(str(record.stop_reason) for record in records),
-        format_errors=_counts(error for line in lines for error in line.format_errors),
-        no_answer=sum(not line.answer for line in lines),
+        format_errors=_counts(error for line in lines for error in line.score.format_errors),
+        no_answer=sum(not line.score.answer for line in lines),
         empty_turns=sum(any(not turn.text for turn in record.turns) for record in records),
         turns=sum(len(record.turns) for record in records) / count,
         tokens_per_trajectory=sum(sum(line.turn_tokens) for line in lines) / count,
@@ -117,8 +117,8 @@ def _by_question(pairs: Iterable[Pair]) -> dict[str, list[float]]:
     """Scores of all judged trials, by question."""
     groups: dict[str, list[float]] = defaultdict(list)
     for trial, line in pairs:
-        if line.accuracy is not None:
-            groups[trial.question.id].append(line.accuracy)
+        if line.score.accuracy is not None:
+            groups[trial.question.id].append(line.score.accuracy)
     return dict(sorted(groups.items()))
 
 
@@ -147,8 +147,8 @@ def _strict(pairs: Sequence[Pair]) -> Share | None:
     rotations: dict[str, int] = {}
     for trial, line in pairs:
         rotations[trial.question.id] = rotation_count(trial.question)
-        if line.accuracy is not None:
-            tries[trial.question.id, trial.sample].append(line.accuracy)
+        if line.score.accuracy is not None:
+            tries[trial.question.id, trial.sample].append(line.score.accuracy)
     if all(trial.rotation == 0 for trial, _ in pairs):
         return None
     groups: dict[str, list[float]] = defaultdict(list)

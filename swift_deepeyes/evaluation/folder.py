@@ -16,14 +16,10 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
-
-from swift_deepeyes.episode.trajectory import CallRecord
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.evaluation.image_files import open_embedded, open_image
-from swift_deepeyes.evaluation.reply import valid_text
 from swift_deepeyes.files import write_whole
+from swift_deepeyes.record.reader import read_lines
 from swift_deepeyes.record.record import (
     IMAGES_FOLDER,
     RUN_FILE,
@@ -31,6 +27,7 @@ from swift_deepeyes.record.record import (
     LoggedTrajectory,
     RunInfo,
 )
+from swift_deepeyes.record.writer import line_of
 
 logger = logging.getLogger(__name__)
 
@@ -108,24 +105,17 @@ class EvaluationFolder:
         if len(whole) < len(content):
             with self._log.open("r+b") as file:
                 file.truncate(len(whole))
-        self.lost_lines = 0
-        found: dict[str, LoggedTrajectory] = {}
-        for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
-            try:
-                trajectory = LoggedTrajectory.model_validate_json(line)
-            except ValidationError as error:
-                self.lost_lines += 1
-                reason = error.errors(include_url=False, include_input=False)[0]["msg"]
-                logger.warning("%s, line %d cannot be read: %s", self._log, number, reason)
-            else:
-                found[trajectory.id] = trajectory
-        return found
+        lines = read_lines(self._log, LoggedTrajectory, in_full=True)
+        self.lost_lines = len(lines.unread)
+        for number in lines.unread:
+            logger.warning("%s, line %d cannot be read", self._log, number)
+        return {trajectory.id: trajectory for trajectory in lines.items}
 
     def append(self, trajectories: Iterable[LoggedTrajectory]) -> None:
         """Write trajectories, and return when they are on disk."""
-        lines = "".join(to_line(trajectory) for trajectory in trajectories)
+        lines = filter(None, map(line_of, trajectories))
         with self._log.open("ab") as file:
-            file.write(lines.encode())
+            file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())
 
@@ -157,35 +147,6 @@ class EvaluationFolder:
     def write(self, name: str, content: str) -> None:
         """Write a text file whole, or not at all."""
         write_whole(self.path / name, content)
-
-
-def to_line(trajectory: LoggedTrajectory) -> str:
-    """A line of the log that can be read again, whatever a model wrote.
-
-    What JSON or its readers cannot carry (a lone surrogate, arguments nested too deep) is in the
-    arguments of calls only: the text of a reply is checked when it comes. Such arguments are left
-    out; the turn's text has them.
-    """
-    try:
-        line = trajectory.model_dump_json()
-        LoggedTrajectory.model_validate_json(line)
-    except (PydanticSerializationError, ValidationError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        logger.warning("%s: a call's arguments cannot be written: %s", trajectory.id, reason)
-        line = _without_arguments(trajectory).model_dump_json()
-    return line + "\n"
-
-
-def _without_arguments(trajectory: LoggedTrajectory) -> LoggedTrajectory:
-    record = trajectory.trajectory
-    turns = tuple(
-        turn.model_copy(update={"calls": tuple(map(_bare, turn.calls))}) for turn in record.turns
-    )
-    return trajectory.model_copy(update={"trajectory": record.model_copy(update={"turns": turns})})
-
-
-def _bare(call: CallRecord) -> CallRecord:
-    return call.model_copy(update={"arguments": None, "name": valid_text(call.name or "")})
 
 
 def _read_fingerprint(file: Path) -> dict[str, str]:

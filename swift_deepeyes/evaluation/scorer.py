@@ -69,36 +69,22 @@ class Scorer:
                 rows = [row for _, row in some]
                 scored = await score_batch(rows, judge.verdicts, self._mode)
                 scores.update(zip((line.id for line, _ in some), scored, strict=True))
-        return [_with_score(line, scores[line.id]) for line in lines]
+        return [line.model_copy(update={"score": scores[line.id]}) for line in lines]
 
 
 def is_scored(line: LoggedTrajectory) -> bool:
     """Whether a line of the log was judged right or wrong."""
-    return line.accuracy is not None
+    return line.score.accuracy is not None
 
 
 def _row(line: LoggedTrajectory, trial: Trial) -> ScoredRow:
     return ScoredRow(
         source=line.source,
         index=line.index,
-        rule=trial.question.rule,
+        scheme=trial.question.rule,
         is_known_source=True,
         question=line.question,
         reference=line.reference,
         alternatives=trial.question.alternatives,
         transcript=transcript_of_record(line.trajectory),
-    )
-
-
-def _with_score(line: LoggedTrajectory, score: SampleScore) -> LoggedTrajectory:
-    return line.model_copy(
-        update={
-            "answer": score.answer,
-            "verdict": score.verdict,
-            "accuracy": score.accuracy,
-            "format": score.format,
-            "tool": score.tool,
-            "total": score.total,
-            "format_errors": tuple(str(error) for error in score.format_errors),
-        }
     )

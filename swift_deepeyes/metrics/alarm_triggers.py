@@ -1,9 +1,10 @@
 """When a signal is alarming: it fell, it rose, or it is higher than is ever good.
 
-A rule looks at the last few steps together and demands two things: that what it sees is bad, and
-that it cannot be noise. The second is one test for all rules: the chance of so much, were nothing
-wrong, is bounded for independent prompts whatever their rollouts have in common (`share`), and
-must be below `CHANCE`. So the same rules watch 4 prompts a step and 256; fewer take longer to tell.
+A trigger looks at the last few steps together and demands two things: that what it sees is bad, and
+that it cannot be noise. The second is one test for all triggers: the chance of so much, were
+nothing wrong, is bounded for independent prompts whatever their rollouts have in common (`share`),
+and must be below `CHANCE`. So the same triggers watch 4 prompts a step and 256; with fewer they
+need more steps.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ RECOVERY_STEPS = 9
 """An alarm is over when this many steps together are well."""
 
 BLOCKS = (5, 20, 80)
-"""What a signal was like earlier is told by this many steps together."""
+"""What a signal was like earlier is taken from this many steps together."""
 
 _SURE, _LIKELY = 2.0, 1.0  # standard deviations
 
 
-class Rule(Protocol):
+class Trigger(Protocol):
     """One way of being alarming."""
 
     @property
@@ -52,15 +53,15 @@ class Rule(Protocol):
         ...
 
     def level(self, earlier: Share) -> float | None:
-        """What to tell people of the earlier steps; None where only the present counts."""
+        """What an alarm says of the earlier steps; None where only the present counts."""
         ...
 
 
 class History:
     """One signal over the steps of a run."""
 
-    def __init__(self, rule: Rule) -> None:
-        self._rule = rule
+    def __init__(self, trigger: Trigger) -> None:
+        self._trigger = trigger
         self._sums = [Share()]  # of the first 0, 1, 2, … steps
         self._best: dict[int, list[tuple[float, Share]]] = defaultdict(list)
         self._begin = 0
@@ -74,18 +75,18 @@ class History:
         for steps in BLOCKS:
             if len(self) >= steps:
                 block, best = self._last(steps), self._best[steps]
-                ranked = self._rule.rank(block), block
+                ranked = self._trigger.rank(block), block
                 best.append(max(ranked, best[-1], key=itemgetter(0)) if best else ranked)
 
     def looks(self) -> Iterator[tuple[Share, Share]]:
         """The last steps, and what to compare them with: steps that were over before they began."""
-        for span in self._rule.spans:
+        for span in self._trigger.spans:
             if span > len(self) - self._begin:
                 return
             yield from ((self._last(span), earlier) for earlier in self._earlier(span))
 
     def recovery(self) -> Iterator[tuple[Share, Share]]:
-        """The steps that tell whether an alarm is over, and what to compare them with."""
+        """The steps that show whether an alarm is over, and what to compare them with."""
         if len(self) - self._begin >= RECOVERY_STEPS:
             now = self._last(RECOVERY_STEPS)
             yield from ((now, earlier) for earlier in self._earlier(RECOVERY_STEPS))

@@ -1,7 +1,8 @@
-"""Alarms: what goes wrong in training and is usually seen too late, told within a few steps.
+"""Alarms: what goes wrong in training and is usually seen too late, reported within a few steps.
 
 Boundary: shares per step in, alarms out; nothing is logged here. Each alarm comes once, and is
-armed again when its signal has recovered. The rules are `alarm_rules`', the words `alarm_words`'.
+armed again when its signal has recovered. What triggers one is in `alarm_triggers`, what it says
+in `alarm_texts`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swift_deepeyes.metrics.alarm_texts import Signal, describe
-from swift_deepeyes.metrics.alarm_triggers import SPANS, Fall, History, Level, Rise, Rule
+from swift_deepeyes.metrics.alarm_triggers import SPANS, Fall, History, Level, Rise, Trigger
 from swift_deepeyes.metrics.counts import (
     CROP_SHARE,
     DEGENERATE_SHARE,
@@ -25,7 +26,7 @@ from swift_deepeyes.metrics.sums import MetricSums
 # Wrong rewards from the first step on: one bad step is enough.
 _AT_ONCE = (1, *SPANS)
 
-RULES: Mapping[Signal, Rule] = {
+TRIGGERS: Mapping[Signal, Trigger] = {
     Signal.TOOL_USE: Fall(from_at_least=0.04),
     Signal.EQUAL_REWARDS: Level(limit=0.8),
     Signal.FORMAT_ERRORS: Rise(by=0.25),
@@ -36,17 +37,17 @@ RULES: Mapping[Signal, Rule] = {
 }
 
 
-def watched(tally: MetricSums, equal_groups: Share) -> dict[Signal, Share]:
+def watched(sums: MetricSums, equal_groups: Share) -> dict[Signal, Share]:
     """What to watch in a step. Only the trainer knows in which groups its rewards are equal."""
-    fallbacks, calls = tally.grouped(FALLBACK_SHARE), tally.share(FAILED_CALL_SHARE)
+    fallbacks, calls = sums.grouped(FALLBACK_SHARE), sums.share(FAILED_CALL_SHARE)
     # Calls fail together. They are no more observations than there are prompts they were for.
     failures = Share(calls.value * fallbacks.total, fallbacks.total) if calls.total else Share()
     return {
-        Signal.TOOL_USE: tally.grouped(CROP_SHARE),
+        Signal.TOOL_USE: sums.grouped(CROP_SHARE),
         Signal.EQUAL_REWARDS: equal_groups,
-        Signal.FORMAT_ERRORS: tally.grouped(FORMAT_ERROR_SHARE),
-        Signal.DEGENERATE_TEXT: tally.grouped(DEGENERATE_SHARE),
-        Signal.TRUNCATION: tally.grouped(TRUNCATED_SHARE),
+        Signal.FORMAT_ERRORS: sums.grouped(FORMAT_ERROR_SHARE),
+        Signal.DEGENERATE_TEXT: sums.grouped(DEGENERATE_SHARE),
+        Signal.TRUNCATION: sums.grouped(TRUNCATED_SHARE),
         Signal.JUDGE_FALLBACKS: fallbacks,
         Signal.JUDGE_FAILURES: failures,
     }
@@ -69,9 +70,9 @@ class Alarm:
 class Watch:
     """Sees every step of a run and says what is wrong, each thing once."""
 
-    def __init__(self, rules: Mapping[Signal, Rule] = RULES) -> None:
-        self._rules = rules
-        self._histories = {signal: History(rule) for signal, rule in rules.items()}
+    def __init__(self, triggers: Mapping[Signal, Trigger] = TRIGGERS) -> None:
+        self._triggers = triggers
+        self._histories = {signal: History(trigger) for signal, trigger in triggers.items()}
         self.active: set[Signal] = set()
 
     def observe(self, step: int, shares: Mapping[Signal, Share]) -> list[Alarm]:
@@ -87,16 +88,16 @@ class Watch:
 
     def _find(self, signal: Signal) -> tuple[float, float | None] | None:
         """What a new alarm is about: the level now, and the one before."""
-        rule, history = self._rules[signal], self._histories[signal]
+        trigger, history = self._triggers[signal], self._histories[signal]
         if signal in self.active:
             recovery = list(history.recovery())
-            if recovery and all(rule.is_well(now, earlier) for now, earlier in recovery):
+            if recovery and all(trigger.is_well(now, earlier) for now, earlier in recovery):
                 self.active.discard(signal)
                 history.begin()
             return None
         for now, earlier in history.looks():
-            if rule.is_alarming(now, earlier):
+            if trigger.is_alarming(now, earlier):
                 self.active.add(signal)
                 history.begin()
-                return now.value, rule.level(earlier)
+                return now.value, trigger.level(earlier)
         return None

@@ -1,6 +1,6 @@
 """The numbers of the training log, from logged trajectories alone.
 
-`tally_of` counts one trajectory; tallies of samples, ranks and steps add up (`tally`). Because the
+`sums_of` counts trajectories; sums of samples, ranks and steps add up (`sums`). Because the
 live metrics come from the same records that are written to disk, a report made afterwards says the
 same. Figures about tools count trajectories that have a tool: rows without one would only dilute
 them, by a share that changes with the mix of the batch.
@@ -15,7 +15,7 @@ from swift_deepeyes.metrics.sums import MetricSums, merged
 from swift_deepeyes.metrics.text_health import is_empty, is_repetitive
 from swift_deepeyes.record.crops import crop_areas
 from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.scoring.extraction import FormatError
+from swift_deepeyes.scoring.format_check import error_names
 from swift_deepeyes.scoring.verdict import Decider
 
 PREFIX = "deepeyes/"
@@ -31,6 +31,7 @@ FAILED_CALL_SHARE = PREFIX + "judge/failed_call_share"
 FAILURES = PREFIX + "tool_calls/failed/"
 FORMAT_ERRORS = PREFIX + "format_errors/"
 SHARES = (CROP_SHARE, FORMAT_ERROR_SHARE, FALLBACK_SHARE, FAILED_CALL_SHARE)
+TERMS = PREFIX + "terms/"
 KINDS = (FAILURES, FORMAT_ERRORS, PREFIX + "stop/", PREFIX + "judge/")
 """Metrics under these have one name per kind, most of them always 0."""
 
@@ -39,139 +40,140 @@ _FALLBACKS = (Decider.RULE_AFTER_FAILURE, Decider.RULE_AFTER_UNREADABLE)
 _JUDGE_HIGHS = ("latency_p95", "away_seconds")
 
 
-def tally_of(records: Iterable[LoggedTrajectory]) -> MetricSums:
+def sums_of(records: Iterable[LoggedTrajectory]) -> MetricSums:
     """Count `records`."""
-    return merged(_tally(record) for record in records)
+    return merged(_sums_of_one(record) for record in records)
 
 
-def judge_tally(figures: Mapping[str, float]) -> MetricSums:
+def judge_sums(figures: Mapping[str, float]) -> MetricSums:
     """One batch's judge figures (`JudgeStats.as_metrics()`): counts add up, waits take the longest.
 
     The median latency of several ranks is the mean of theirs, weighted by the calls behind it.
     """
-    tally = MetricSums()
+    sums = MetricSums()
     asked = figures.get("asked", 0.0)
     for name, value in figures.items():
         if name in _JUDGE_HIGHS:
-            tally.high(f"{PREFIX}judge/{name}", value)
+            sums.high(f"{PREFIX}judge/{name}", value)
         elif name.startswith("latency"):
-            tally.mean(f"{PREFIX}judge/{name}", value * asked, asked)
+            sums.mean(f"{PREFIX}judge/{name}", value * asked, asked)
         else:
-            tally.total(f"{PREFIX}judge/{name}", value)
+            sums.total(f"{PREFIX}judge/{name}", value)
     calls = asked + figures.get("retries", 0.0)
-    tally.mean(FAILED_CALL_SHARE, min(figures.get("failed", 0.0), calls), calls)
-    return tally
+    sums.mean(FAILED_CALL_SHARE, min(figures.get("failed", 0.0), calls), calls)
+    return sums
 
 
 def worth_a_curve(name: str, value: float) -> bool:
-    """False for kinds of things that did not happen; the share of all kinds is always told."""
+    """False for kinds of things that did not happen; the share of all kinds always has a curve."""
     return bool(value) or name in SHARES or not name.startswith(KINDS)
 
 
-def _tally(record: LoggedTrajectory) -> MetricSums:
-    tally = MetricSums()
-    tally.total(PREFIX + "trajectories", 1)
+def _sums_of_one(record: LoggedTrajectory) -> MetricSums:
+    sums = MetricSums()
+    sums.total(PREFIX + "trajectories", 1)
     if record.trajectory.toolbox is not None:
-        _count_calls(tally, record.trajectory)
-        _count_crops(tally, record)
-        tally.group(CROP_SHARE, record.group, record.trajectory.crops > 0)
-        _count_outcome(tally, record)
-    _count_turns(tally, record)
-    _count_text(tally, record)
-    _count_scores(tally, record)
-    _count_format_errors(tally, record)
-    _count_source(tally, record)
-    return tally
+        _count_calls(sums, record.trajectory)
+        _count_crops(sums, record)
+        sums.group(CROP_SHARE, record.group, record.trajectory.crops > 0)
+        _count_outcome(sums, record)
+    _count_turns(sums, record)
+    _count_text(sums, record)
+    _count_scores(sums, record)
+    _count_format_errors(sums, record)
+    _count_source(sums, record)
+    return sums
 
 
-def _count_calls(tally: MetricSums, trajectory: Trajectory) -> None:
+def _count_calls(sums: MetricSums, trajectory: Trajectory) -> None:
     calls = list(trajectory.calls)
     name = PREFIX + "tool_calls/"
-    tally.mean(name + "mean", len(calls))
-    tally.high(name + "max", len(calls))
-    tally.low(name + "min", len(calls))
-    tally.mean(name + "per_turn", len(calls), len(trajectory.turns))
-    tally.mean(name + "success_rate", sum(_is_ok(call) for call in calls), len(calls))
-    tally.mean(name + "repeated", len(calls) - _different(calls), len(calls))
+    sums.mean(name + "mean", len(calls))
+    sums.high(name + "max", len(calls))
+    sums.low(name + "min", len(calls))
+    sums.mean(name + "per_turn", len(calls), len(trajectory.turns))
+    sums.mean(name + "success_rate", sum(_is_ok(call) for call in calls), len(calls))
+    sums.mean(name + "repeated", len(calls) - _different(calls), len(calls))
     for status in CallStatus:
         if status is not CallStatus.OK:
             failed = sum(call.status is status for call in calls)
-            tally.mean(FAILURES + status, failed, len(calls))
+            sums.mean(FAILURES + status, failed, len(calls))
 
 
-def _count_crops(tally: MetricSums, record: LoggedTrajectory) -> None:
+def _count_crops(sums: MetricSums, record: LoggedTrajectory) -> None:
     crops = record.trajectory.crops
-    tally.mean(CROP_SHARE, crops > 0)
-    tally.mean(PREFIX + "crops/mean", crops)
+    sums.mean(CROP_SHARE, crops > 0)
+    sums.mean(PREFIX + "crops/mean", crops)
     for share in crop_areas(record.trajectory, record.image_sizes):
-        tally.mean(PREFIX + "crops/area", share)
+        sums.mean(PREFIX + "crops/area", share)
 
 
-def _count_outcome(tally: MetricSums, record: LoggedTrajectory) -> None:
+def _count_outcome(sums: MetricSums, record: LoggedTrajectory) -> None:
     """The 2x2 of tool and right: what the tool is worth, as far as it can be seen."""
-    if record.accuracy is None:
+    if record.score.accuracy is None:
         return
-    has_crop, is_right = record.trajectory.crops > 0, record.accuracy >= 1
+    has_crop, is_right = record.trajectory.crops > 0, record.score.accuracy >= 1
     side = "with_crop" if has_crop else "without_crop"
-    tally.mean(f"{PREFIX}accuracy/{side}", is_right)
+    sums.mean(f"{PREFIX}accuracy/{side}", is_right)
     for crop in (True, False):
         for right in (True, False):
             cell = f"{'crop' if crop else 'no_crop'}_{'right' if right else 'wrong'}"
-            tally.mean(f"{PREFIX}outcome/{cell}", (crop, right) == (has_crop, is_right))
+            sums.mean(f"{PREFIX}outcome/{cell}", (crop, right) == (has_crop, is_right))
 
 
-def _count_turns(tally: MetricSums, record: LoggedTrajectory) -> None:
+def _count_turns(sums: MetricSums, record: LoggedTrajectory) -> None:
     trajectory = record.trajectory
-    tally.mean(PREFIX + "turns/mean", len(trajectory.turns))
-    tally.high(PREFIX + "turns/max", len(trajectory.turns))
-    tally.mean(PREFIX + "images/mean", trajectory.images)
+    sums.mean(PREFIX + "turns/mean", len(trajectory.turns))
+    sums.high(PREFIX + "turns/max", len(trajectory.turns))
+    sums.mean(PREFIX + "images/mean", trajectory.images)
     if trajectory.stop_reason is not None:
         for reason in StopReason:
-            tally.mean(f"{PREFIX}stop/{reason}", reason is trajectory.stop_reason)
+            sums.mean(f"{PREFIX}stop/{reason}", reason is trajectory.stop_reason)
     unit, lengths = "characters", [len(turn.text) for turn in trajectory.turns]
     if record.turn_tokens:
         unit, lengths = "tokens", list(record.turn_tokens)
     for number, length in enumerate(lengths, start=1):
         turn = f"turn_{number}" if number <= _NAMED_TURNS else "later_turns"
-        tally.mean(f"{PREFIX}{unit}/{turn}", length)
+        sums.mean(f"{PREFIX}{unit}/{turn}", length)
 
 
-def _count_text(tally: MetricSums, record: LoggedTrajectory) -> None:
+def _count_text(sums: MetricSums, record: LoggedTrajectory) -> None:
     texts = [turn.text for turn in record.trajectory.turns]
     repetitive, empty = any(map(is_repetitive, texts)), is_empty(texts)
-    tally.mean(REPETITIVE_SHARE, repetitive)
-    tally.mean(EMPTY_SHARE, empty)
-    tally.group(DEGENERATE_SHARE, record.group, repetitive or empty)
+    sums.mean(REPETITIVE_SHARE, repetitive)
+    sums.mean(EMPTY_SHARE, empty)
+    sums.group(DEGENERATE_SHARE, record.group, repetitive or empty)
     is_cut = record.trajectory.stop_reason in (StopReason.LENGTH, StopReason.CONTEXT_FULL)
-    tally.mean(TRUNCATED_SHARE, is_cut)
-    tally.group(TRUNCATED_SHARE, record.group, is_cut)
+    sums.mean(TRUNCATED_SHARE, is_cut)
+    sums.group(TRUNCATED_SHARE, record.group, is_cut)
 
 
-def _count_scores(tally: MetricSums, record: LoggedTrajectory) -> None:
-    tally.mean(PREFIX + "accuracy/unjudged", record.accuracy is None)
-    if record.accuracy is not None:
-        tally.mean(PREFIX + "accuracy/all", record.accuracy)
-    if record.verdict is not None:
-        is_fallback = record.verdict.decided_by in _FALLBACKS
-        tally.mean(FALLBACK_SHARE, is_fallback)
-        tally.group(FALLBACK_SHARE, record.group, is_fallback)
+def _count_scores(sums: MetricSums, record: LoggedTrajectory) -> None:
+    sums.mean(PREFIX + "accuracy/unjudged", record.score.accuracy is None)
+    if record.score.accuracy is not None:
+        sums.mean(PREFIX + "accuracy/all", record.score.accuracy)
+    if record.score.verdict is not None:
+        is_fallback = record.score.verdict.decided_by in _FALLBACKS
+        sums.mean(FALLBACK_SHARE, is_fallback)
+        sums.group(FALLBACK_SHARE, record.group, is_fallback)
 
 
-def _count_format_errors(tally: MetricSums, record: LoggedTrajectory) -> None:
-    tally.mean(FORMAT_ERROR_SHARE, bool(record.format_errors))
-    tally.group(FORMAT_ERROR_SHARE, record.group, bool(record.format_errors))
-    for error in FormatError:
-        tally.mean(FORMAT_ERRORS + error, error in record.format_errors)
+def _count_format_errors(sums: MetricSums, record: LoggedTrajectory) -> None:
+    errors = record.score.format_errors
+    sums.mean(FORMAT_ERROR_SHARE, bool(errors))
+    sums.group(FORMAT_ERROR_SHARE, record.group, bool(errors))
+    for error in error_names():
+        sums.mean(FORMAT_ERRORS + error, error in errors)
 
 
-def _count_source(tally: MetricSums, record: LoggedTrajectory) -> None:
+def _count_source(sums: MetricSums, record: LoggedTrajectory) -> None:
     name = f"{PREFIX}source/{_path_part(record.source)}/"
-    tally.total(name + "trajectories", 1)
-    if record.accuracy is not None:
-        tally.mean(name + "accuracy", record.accuracy)
-    tally.mean(name + "format", record.format)
-    tally.mean(name + "tool", record.tool)
-    tally.mean(name + "total", record.total)
+    sums.total(name + "trajectories", 1)
+    sums.mean(name + "total", record.score.total)
+    for term, value in record.score.terms.items():
+        if value is not None:
+            sums.mean(name + term, value)
+            sums.mean(TERMS + term, value)
 
 
 def _is_ok(call: CallRecord) -> bool:

@@ -32,7 +32,7 @@ class MetricSums:
             self.means[name] = self.means.get(name, Share()) + Share(amount, count)
 
     def group(self, name: str, group: str, amount: float, count: float = 1.0) -> None:
-        """Add to the share of one group; no metric, but what alarms are told of (`grouped`)."""
+        """Add to the share of one group; no metric, but what alarms look at (`grouped`)."""
         if math.isfinite(amount):
             of_name = self.groups.setdefault(name, {})
             of_name[group] = of_name.get(group, Share()) + Share(amount, count)
@@ -53,7 +53,7 @@ class MetricSums:
             self.lows[name] = min(value, self.lows.get(name, value))
 
     def add(self, other: MetricSums) -> None:
-        """Take all of another tally in."""
+        """Take all of another one in."""
         for name, share in other.means.items():
             self.mean(name, share.hits, share.total)
         for name, value in other.totals.items():
@@ -80,9 +80,9 @@ class MetricSums:
         return dict(sorted({**means, **self.totals, **self.highs, **self.lows}.items()))
 
 
-def merged(tallies: Iterable[MetricSums]) -> MetricSums:
+def merged(parts: Iterable[MetricSums]) -> MetricSums:
     """All of them as one."""
     result = MetricSums()
-    for tally in tallies:
-        result.add(tally)
+    for part in parts:
+        result.add(part)
     return result

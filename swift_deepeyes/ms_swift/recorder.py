@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from swift_deepeyes.judge import Judge
-from swift_deepeyes.metrics.counts import judge_tally, tally_of
+from swift_deepeyes.metrics.counts import judge_sums, sums_of
 from swift_deepeyes.metrics.sums import MetricSums
 from swift_deepeyes.ms_swift.records import BatchPlace, images_of, record_of
 from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine, RunInfo
@@ -64,6 +64,20 @@ class Recorder:
         self._pending: list[_Pending] = []
         self._log: TrajectoryLog | None = None
         self._has_failed = False
+        self._warned_sources: set[str] = set()
+
+    def warn_of_sources(self, rows: Sequence[ScoredRow]) -> None:
+        """Name a source that the method does not know, once per process."""
+        for row in rows:
+            source = row.source or "(none)"
+            if not row.is_known_source and source not in self._warned_sources:
+                self._warned_sources.add(source)
+                logger.warning(
+                    "data_source %r is not one of the method's; its rows are scored by the %s "
+                    "rules",
+                    source,
+                    row.scheme,
+                )
 
     def observe(
         self,
@@ -77,7 +91,7 @@ class Recorder:
 
     def observe_judge(self, judge: Judge) -> None:
         """Take in what the judge did for its last batch."""
-        self.guard(lambda: self._tally.add(judge_tally(judge.stats.as_metrics())))
+        self.guard(lambda: self._tally.add(judge_sums(judge.stats.as_metrics())))
 
     def guard(self, work: Callable[[], None]) -> None:
         """Do some bookkeeping; its first error is reported, and ends bookkeeping, not the run."""
@@ -136,7 +150,7 @@ class Recorder:
             record_of(row, score, of_row, batch, (index, len(rows)))
             for index, (row, score, of_row) in enumerate(zip(rows, scores, of_rows, strict=True))
         ]
-        self._tally.add(tally_of(records))
+        self._tally.add(sums_of(records))
         log = self._open_log()
         places = [i for i, record in enumerate(records) if self._is_sampled(record.group)]
         if log is not None and places:

@@ -74,13 +74,7 @@ def record_of(
         image_sizes=tuple(image_size(image) for image in images_of(columns)),
         turn_tokens=_turn_tokens(columns.get("response_token_ids"), len(trajectory.turns)),
         trajectory=trajectory,
-        answer=score.answer,
-        verdict=score.verdict,
-        accuracy=score.accuracy,
-        format=score.format,
-        tool=score.tool,
-        total=score.total,
-        format_errors=tuple(error.value for error in score.format_errors),
+        score=score,
     )
 
 

@@ -12,12 +12,7 @@ from swift_deepeyes.ms_swift.callback import install_metrics
 from swift_deepeyes.ms_swift.compat import mend_encoding, multi_turns, orms
 from swift_deepeyes.ms_swift.limits import check_prompt, is_unbounded
 from swift_deepeyes.ms_swift.process import process
-from swift_deepeyes.ms_swift.rewards import (
-    DeepEyesAccuracy,
-    DeepEyesFormat,
-    DeepEyesReward,
-    DeepEyesTool,
-)
+from swift_deepeyes.ms_swift.rewards import reward_classes
 from swift_deepeyes.ms_swift.rows import install_row_preprocessor
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
 from swift_deepeyes.tools import load_entry_points
@@ -32,9 +27,6 @@ def register_all() -> None:
     load_entry_points()
     mend_encoding(is_unbounded, functools.partial(check_prompt, None))
     multi_turns["deepeyes_scheduler"] = DeepEyesScheduler
-    orms["deepeyes_reward"] = DeepEyesReward
-    orms["deepeyes_accuracy"] = DeepEyesAccuracy
-    orms["deepeyes_format"] = DeepEyesFormat
-    orms["deepeyes_tool"] = DeepEyesTool
+    orms.update(reward_classes())
     install_row_preprocessor()
     install_metrics()

@@ -1,4 +1,4 @@
-"""The reward functions that ms-swift calls: four views of one score per trajectory.
+"""The reward functions that ms-swift calls: the whole score of a trajectory, or a term of it.
 
 ms-swift builds each class on every training rank as `cls(args=args)` and calls all of them for a
 batch together, inside one fresh `asyncio.run`. The first to arrive scores the batch, the others
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.ms_swift.compat import AsyncORM
@@ -20,6 +21,7 @@ from swift_deepeyes.ms_swift.launcher import tell_launcher
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError, SchedulerCheck
 from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, read_row
+from swift_deepeyes.scoring.scheme import REWARD_TERMS
 from swift_deepeyes.scoring.score import SampleScore, score_batch
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
 
@@ -45,10 +47,19 @@ class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no t
             raise
         return [self.value(score) for score in await score_columns(completions, kwargs)]
 
-    @staticmethod
     @abstractmethod
-    def value(score: SampleScore) -> float | None:
+    def value(self, score: SampleScore) -> float | None:
         """What this reward takes from a score."""
+
+
+class _TermReward(_SharedReward):
+    """One term of the reward (`scoring/scheme`), under its name."""
+
+    term: ClassVar[str]
+
+    def value(self, score: SampleScore) -> float | None:
+        """The term alone; None where it has no value."""
+        return score.terms[self.term]
 
 
 class DeepEyesReward(_SharedReward):
@@ -69,13 +80,12 @@ class DeepEyesReward(_SharedReward):
         [0.8]
     """
 
-    @staticmethod
-    def value(score: SampleScore) -> float:
+    def value(self, score: SampleScore) -> float:
         """The weighted sum."""
         return score.total
 
 
-class DeepEyesAccuracy(_SharedReward):
+class DeepEyesAccuracy(_TermReward):
     """1 right, 0 wrong, None where nothing could judge it (registry name `deepeyes_accuracy`).
 
     Example:
@@ -87,13 +97,10 @@ class DeepEyesAccuracy(_SharedReward):
         [1.0, 0.0, None]
     """
 
-    @staticmethod
-    def value(score: SampleScore) -> float | None:
-        """Accuracy alone."""
-        return score.accuracy
+    term = "accuracy"
 
 
-class DeepEyesFormat(_SharedReward):
+class DeepEyesFormat(_TermReward):
     """0, or -1 where a format rule fired (registry name `deepeyes_format`).
 
     Example:
@@ -105,13 +112,10 @@ class DeepEyesFormat(_SharedReward):
         [0.0, -1.0]
     """
 
-    @staticmethod
-    def value(score: SampleScore) -> float:
-        """Format alone."""
-        return score.format
+    term = "format"
 
 
-class DeepEyesTool(_SharedReward):
+class DeepEyesTool(_TermReward):
     """1 if the answer is right and a crop was returned, else 0 (registry name `deepeyes_tool`).
 
     Example:
@@ -128,10 +132,18 @@ class DeepEyesTool(_SharedReward):
         [1.0]
     """
 
-    @staticmethod
-    def value(score: SampleScore) -> float:
-        """The tool score alone."""
-        return score.tool
+    term = "tool"
+
+
+def reward_classes() -> dict[str, type[_SharedReward]]:
+    """The rewards by registry name: the whole, and one for every term, made where none is here."""
+    own: dict[str, type[_SharedReward]] = {"deepeyes_reward": DeepEyesReward}
+    written = {of.term: of for of in (DeepEyesAccuracy, DeepEyesFormat, DeepEyesTool)}
+    for name in REWARD_TERMS:
+        title = "".join(part.capitalize() for part in name.split("_"))
+        made = type(f"DeepEyes{title}", (_TermReward,), {"term": name, "__module__": __name__})
+        own[f"deepeyes_{name}"] = written.get(name, made)
+    return own
 
 
 async def score_columns(
@@ -165,6 +177,7 @@ def _forget(key: tuple[int, ...], task: asyncio.Task[list[SampleScore]]) -> None
 
 async def _score(completions: Sequence[object], columns: Mapping[str, object]) -> list[SampleScore]:
     rows = [read_row(row) for row in _rows(completions, columns)]
+    process.recorder.warn_of_sources(rows)
     scores = await score_batch(rows, _ask_judge, process.settings.scoring)
     process.recorder.observe(rows, scores, columns)
     return scores

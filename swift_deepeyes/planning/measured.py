@@ -16,8 +16,8 @@ from swift_deepeyes.metrics.counts import PREFIX
 from swift_deepeyes.planning.costs import judge_load, step_seconds
 from swift_deepeyes.planning.plan import Unit
 from swift_deepeyes.planning.setup import Lengths, Setup, image_tokens
-from swift_deepeyes.record.lines import read_lines, read_metrics
-from swift_deepeyes.record.record import METRICS_FILE, TRAJECTORIES_FOLDER, LoggedTrajectory
+from swift_deepeyes.record.reader import read_metrics, read_trajectories
+from swift_deepeyes.record.record import METRICS_FILE
 
 
 class NothingMeasuredError(DeepEyesError):
@@ -59,17 +59,12 @@ class Comparison(FrozenModel):
 def read_measured(folder: Path, setup: Setup) -> Measured:
     """The means of a log directory; images as `setup`'s model and its MAX_PIXELS see them."""
     values: dict[str, list[float]] = defaultdict(list)
-    file = folder / METRICS_FILE
-    lines = [
-        line
-        for line in (read_metrics(file).items if file.is_file() else [])
-        if PREFIX + "trajectories" in line.values
-    ]
+    lines = [line for line in read_metrics(folder).items if PREFIX + "trajectories" in line.values]
     for line in lines:
         for name, value in line.values.items():
             values[name].append(value)
     if not lines:
-        raise NothingMeasuredError(f"there is no training step in {file}")
+        raise NothingMeasuredError(f"there is no training step in {folder / METRICS_FILE}")
 
     def mean(name: str) -> float | None:
         return fmean(values[name]) if name in values else None
@@ -111,14 +106,13 @@ def _image_tokens(folder: Path, setup: Setup) -> tuple[list[int], list[int], int
     sources: list[int] = []
     crops: list[int] = []
     trajectories = 0
-    for path in sorted((folder / TRAJECTORIES_FOLDER).glob("*.jsonl")):
-        for logged in read_lines(path, LoggedTrajectory).items:
-            if logged.split != "train":
-                continue
-            trajectories += 1
-            for place, size in enumerate(logged.image_sizes):
-                if size is not None:
-                    kind = sources if place < logged.trajectory.source_images else crops
-                    pixels = min(size[0] * size[1], setup.lengths.max_pixels)
-                    kind.append(image_tokens(pixels, setup.model.token_side))
+    for logged in read_trajectories(folder).items:
+        if logged.split != "train":
+            continue
+        trajectories += 1
+        for place, size in enumerate(logged.image_sizes):
+            if size is not None:
+                kind = sources if place < logged.trajectory.source_images else crops
+                pixels = min(size[0] * size[1], setup.lengths.max_pixels)
+                kind.append(image_tokens(pixels, setup.model.token_side))
     return sources, crops, trajectories

@@ -23,10 +23,10 @@ from swift_deepeyes.judge.rules.words import tokens
 from swift_deepeyes.preparation.choices import RowIssue
 from swift_deepeyes.preparation.images import PreparedImage, digest_of
 from swift_deepeyes.preparation.normalised import Issues, NormalisedRow
-from swift_deepeyes.scoring.official import read_officially
+from swift_deepeyes.scoring.official import extract_officially
 from swift_deepeyes.scoring.row import ScoredRow
 from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.scoring.strict import read_strictly
+from swift_deepeyes.scoring.strict import extract_strictly
 from swift_deepeyes.scoring.transcript import Exchange, Transcript
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 
@@ -99,7 +99,7 @@ def facts_of(
         number=number,
         index=str(row.columns[EXTRA_INFO]["index"]),
         source=row.data_source,
-        rule=row.scored.rule,
+        rule=row.scored.scheme,
         issues=issues,
         is_written=not dropped.intersection(issues),
         split_key=split.hex(),
@@ -148,9 +148,9 @@ def is_outside_options(question: str, reference: str) -> bool:
 
 def is_unmatched(row: ScoredRow) -> bool:
     """Whether a math row's reference, answered to the letter, is not counted as right."""
-    if row.rule is not ScoringScheme.MATH or not row.reference:
+    if row.scheme is not ScoringScheme.MATH or not row.reference:
         return False
-    extraction = read_strictly(_answer_with(row.reference), ScoringScheme.MATH, row.reference)
+    extraction = extract_strictly(_answer_with(row.reference), ScoringScheme.MATH, row.reference)
     if not extraction.is_judged or extraction.answer is None:
         return True
     question = JudgeQuestion(
@@ -165,7 +165,7 @@ def is_unmatched(row: ScoredRow) -> bool:
 def math_facts(reference: str) -> frozenset[MathFact]:
     """What is worth knowing about the reference of a math row. May wait for the math worker."""
     facts = set()
-    official = read_officially(_answer_with(reference), ScoringScheme.MATH).answer
+    official = extract_officially(_answer_with(reference), ScoringScheme.MATH).answer
     if official is None or official.strip() != reference.strip():
         facts.add(MathFact.CUT_BY_OFFICIAL_REGEX)
     if kind_of(reference) in (AnswerKind.LETTER, AnswerKind.NUMBER):

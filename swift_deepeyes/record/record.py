@@ -17,15 +17,18 @@ from pydantic import ConfigDict, field_validator
 
 from swift_deepeyes.episode.trajectory import Text, Trajectory
 from swift_deepeyes.frozen import FrozenModel
-from swift_deepeyes.scoring.verdict import Verdict
+from swift_deepeyes.scoring.score import SampleScore
 
 TRAJECTORIES_FOLDER = "trajectories"
 IMAGES_FOLDER = "images"
 METRICS_FILE = "metrics.jsonl"
 RUN_FILE = "run.json"
 
-LOG_FORMAT = 1
-"""The format of a line. It grows when a reader of the one before would misread a line."""
+LOG_FORMAT = 2
+"""The format of a line. It grows when a reader of the one before would misread a line.
+
+2: the score is one nested value. 1: its parts were fields of the line (`record/format_1`).
+"""
 
 
 class PromptMessage(FrozenModel):
@@ -41,9 +44,9 @@ class LoggedTrajectory(FrozenModel):
     `group` is shared by the rollouts of one prompt (the advantage group); `images` are file names
     in `images/`, sources first, then crops, in `<image>` order ("" where one could not be stored),
     and `image_sizes` their widths and heights in pixels, where known. `turn_tokens` is the length
-    of each turn; empty: not known. `rewards` are the trainer's, by the metric's name.
-    `accuracy` is 1, 0 or None where nothing could judge it; `total` is the method's reward. What is
-    no number (NaN, infinity) is None where a field may be None; elsewhere no figure counts it.
+    of each turn; empty: not known. `score` is what scoring made of it, as it is; `rewards` are the
+    trainer's, by the metric's name. What is no number (NaN, infinity) is None where a field may be
+    None; elsewhere no figure counts it.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)  # ids of other programs
@@ -64,17 +67,11 @@ class LoggedTrajectory(FrozenModel):
     image_sizes: tuple[tuple[int, int] | None, ...] = ()
     turn_tokens: tuple[int, ...] = ()
     trajectory: Trajectory
-    answer: Text | None = None
-    verdict: Verdict | None = None
-    accuracy: float | None = None
-    format: float = 0.0
-    tool: float = 0.0
-    total: float = 0.0
-    format_errors: tuple[str, ...] = ()
+    score: SampleScore = SampleScore()
     rewards: Mapping[str, float | None] = {}
     advantage: float | None = None
 
-    @field_validator("accuracy", "advantage")
+    @field_validator("advantage")
     @classmethod
     def _number(cls, value: float | None) -> float | None:
         return None if value is None or not math.isfinite(value) else value

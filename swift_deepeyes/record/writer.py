@@ -1,8 +1,8 @@
 """Writes trajectories to a log directory, off the caller's thread, and never stops a run.
 
 Images are stored when a batch is scored (they are large and soon gone), its lines when the trainer
-has told rewards and advantages: `stage`, then `write`. One thread does both, in order. Whatever the
-disk does, there is one error line in the log, writing ends, and training goes on.
+has given rewards and advantages: `stage`, then `write`. One thread does both, in order. Whatever
+the disk does, there is one error line in the log, writing ends, and training goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from swift_deepeyes.dataset.image_content import image_bytes, image_name
 from swift_deepeyes.files import write_whole
-from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.frozen import FrozenModel, valid_text
 from swift_deepeyes.record.files import append_lines, store_image
 from swift_deepeyes.record.quota import lines_name, prune
 from swift_deepeyes.record.record import (
@@ -43,6 +43,9 @@ _FILES_PER_LIMIT = 16
 """A process begins a new file of lines often enough that pruning goes in steps of this size."""
 
 _CLOSE_SECONDS = 60.0
+
+_MAX_DEPTH = 400
+"""Of nested arguments: readers of JSON stop somewhere beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,18 @@ class TrajectoryLog:
 
 
 def line_of(item: FrozenModel) -> bytes | None:
-    """One line of JSON; None where the model nested its arguments deeper than JSON is read."""
+    """One line of JSON that can be read again, whatever a model wrote; None where there is none.
+
+    Calls whose arguments are nested deeper than JSON is read are written without them: the turn's
+    text has them.
+    """
+    line = _json(item)
+    if line is None and isinstance(item, LoggedTrajectory):
+        line = _json(_without_arguments(item))
+    return line
+
+
+def _json(item: FrozenModel) -> bytes | None:
     try:
         return item.model_dump_json().encode()
     except ValueError:  # pydantic's: half an emoji is no valid Unicode, endless depth no valid JSON
@@ -188,14 +202,28 @@ def line_of(item: FrozenModel) -> bytes | None:
         return None
 
 
-def _plain(value: Any) -> Any:
+def _without_arguments(item: LoggedTrajectory) -> LoggedTrajectory:
+    turns = tuple(
+        turn.model_copy(
+            update={"calls": tuple(c.model_copy(update={"arguments": None}) for c in turn.calls)}
+        )
+        for turn in item.trajectory.turns
+    )
+    return item.model_copy(
+        update={"trajectory": item.trajectory.model_copy(update={"turns": turns})}
+    )
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
     """The value with a `?` for what is not valid Unicode, and None for numbers JSON lacks."""
+    if depth > _MAX_DEPTH:
+        raise RecursionError
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return valid_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {_plain(key): _plain(part) for key, part in value.items()}
+        return {_plain(key): _plain(part, depth + 1) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [_plain(part, depth + 1) for part in value]
     return value

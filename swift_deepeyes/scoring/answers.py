@@ -12,7 +12,7 @@ from swift_deepeyes.frozen import FrozenModel
 _ANSWER_TAG = re.compile(r"</?answer>")
 # In `\boxed{\{1, 2\}}` the escaped braces are text, not grouping.
 _BRACE = re.compile(r"\\boxed\{|\\[{}]|[{}]")
-BOX_OPENING = "\\boxed{"
+BOXED_OPENING = "\\boxed{"
 
 
 class AnswerBlocks(FrozenModel):
@@ -72,8 +72,8 @@ def find_boxed(text: str) -> BoxedParts:
                     while spans and spans[-1][0] > start:
                         spans.pop()
                     spans.append((start, brace.start()))
-        elif brace.group() in ("{", BOX_OPENING):
-            open_groups.append((brace.group() == BOX_OPENING, brace.end()))
+        elif brace.group() in ("{", BOXED_OPENING):
+            open_groups.append((brace.group() == BOXED_OPENING, brace.end()))
     return BoxedParts(
         contents=tuple(text[start:end].strip() for start, end in spans),
         count=count,

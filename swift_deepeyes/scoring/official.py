@@ -1,19 +1,27 @@
-"""The official scoring rules to the letter, loopholes included, for comparable numbers.
+r"""The official scoring rules to the letter, loopholes included, for comparable numbers.
 
 Source: Visual-Agent/DeepEyes, `verl/utils/reward_score/vl_agent.py` (`compute_score` and
 `compute_score_math`), `verl/workers/reward_manager/naive.py` (what string is scored: the response
 with special tokens) and `verl/workers/agent/` (how turns and observations are joined). Loopholes
 that are kept: a text without `<answer>` goes to the judge whole; image tokens that the model writes
-itself count as a crop; a tool response's own instruction can close or answer for the model; a box
-is cut at its first closing brace. The math function has no length limit, so neither has this.
+itself count as a crop; a tool response's own instruction can close or answer for the model; a
+`\boxed{` is cut at its first closing brace. The math function has no length limit, nor has this.
 """
 
 from __future__ import annotations
 
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
-from swift_deepeyes.scoring.answers import BOX_OPENING
-from swift_deepeyes.scoring.extraction import ANSWER_LIMIT_CHARACTERS, Extraction, FormatError
+from swift_deepeyes.scoring.answers import BOXED_OPENING
+from swift_deepeyes.scoring.extraction import ANSWER_LIMIT_CHARACTERS, Extraction
+from swift_deepeyes.scoring.format_check import UNBALANCED_IMAGE_TOKENS
 from swift_deepeyes.scoring.scheme import ScoringScheme
+from swift_deepeyes.scoring.strict import (
+    broken_answer,
+    missing_boxed,
+    overlong_answer,
+    several_boxed,
+    unbalanced_think,
+)
 from swift_deepeyes.scoring.transcript import Exchange, Transcript
 
 _IMAGE_START = "<|vision_start|><|image_pad|>"
@@ -23,10 +31,10 @@ _IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 _END = "<|im_end|>"
 
 
-def read_officially(transcript: Transcript, rule: ScoringScheme) -> Extraction:
-    """Apply the official rules of `rule` to the string that the official code would score."""
+def extract_officially(transcript: Transcript, scheme: ScoringScheme) -> Extraction:
+    """Apply the official rules of `scheme` to the string that the official code would score."""
     text = official_text(transcript)
-    return _read_math(text) if rule is ScoringScheme.MATH else _read_visual(text)
+    return _extract_math(text) if scheme is ScoringScheme.MATH else _extract_visual(text)
 
 
 def official_text(transcript: Transcript) -> str:
@@ -58,39 +66,39 @@ def _ended(text: str) -> str:
     return text if text.endswith(_END) else text + _END
 
 
-def _read_visual(text: str) -> Extraction:
+def _extract_visual(text: str) -> Extraction:
     errors = _think_errors(text)
     crops = text.count(_IMAGE_START)
     if crops != text.count(_IMAGE_END):
-        errors.append(FormatError.UNBALANCED_IMAGE_TOKENS)
+        errors.append(UNBALANCED_IMAGE_TOKENS)
     conclusion = _after_last_thought(text)
     if conclusion.count("<answer>") != conclusion.count("</answer>"):
-        errors.append(FormatError.BROKEN_ANSWER)
+        errors.append(broken_answer.name)
     answer = text.rpartition("<answer>")[2].partition("</answer>")[0].strip()
     is_overlong = len(answer) >= ANSWER_LIMIT_CHARACTERS
     if is_overlong:
-        errors.append(FormatError.OVERLONG_ANSWER)
+        errors.append(overlong_answer.name)
     # The official code asks its judge about an overlong answer too and then sets accuracy to 0.
     return Extraction(answer=answer, is_judged=not is_overlong, errors=tuple(errors), crops=crops)
 
 
-def _read_math(text: str) -> Extraction:
+def _extract_math(text: str) -> Extraction:
     errors = _think_errors(text)
-    boxes = _cut_boxes(_after_last_thought(text))
-    if not boxes:
-        errors.append(FormatError.MISSING_BOXED)
-    if len(boxes) > 1:
-        errors.append(FormatError.SEVERAL_BOXED)
-    answer = boxes[-1] if boxes else None
+    boxed = _cut_boxed(_after_last_thought(text))
+    if not boxed:
+        errors.append(missing_boxed.name)
+    if len(boxed) > 1:
+        errors.append(several_boxed.name)
+    answer = boxed[-1] if boxed else None
     crops = text.count(_IMAGE_START)
     return Extraction(
         answer=answer, is_judged=answer is not None, errors=tuple(errors), crops=crops
     )
 
 
-def _think_errors(text: str) -> list[FormatError]:
+def _think_errors(text: str) -> list[str]:
     if text.count("<think>") != text.count("</think>"):
-        return [FormatError.UNBALANCED_THINK]
+        return [unbalanced_think.name]
     return []
 
 
@@ -98,19 +106,19 @@ def _after_last_thought(text: str) -> str:
     return text.rpartition("</think>")[2].strip()
 
 
-def _cut_boxes(text: str) -> list[str]:
-    """Contents of boxes up to the first closing brace, what the official regex finds.
+def _cut_boxed(text: str) -> list[str]:
+    r"""Contents of `\boxed{` up to the first closing brace, what the official regex finds.
 
-    Without the regex, which needs quadratic time on a text of nothing but box openings.
+    Without the regex, which needs quadratic time on a text of nothing but openings.
     """
-    boxes: list[str] = []
-    position = text.find(BOX_OPENING)
+    boxed: list[str] = []
+    position = text.find(BOXED_OPENING)
     while position >= 0:
-        start = position + len(BOX_OPENING)
+        start = position + len(BOXED_OPENING)
         end = text.find("}", start)
         if end < 0:
             break
         if end > start:
-            boxes.append(text[start:end])
-        position = text.find(BOX_OPENING, end if end > start else start)
-    return boxes
+            boxed.append(text[start:end])
+        position = text.find(BOXED_OPENING, end if end > start else start)
+    return boxed

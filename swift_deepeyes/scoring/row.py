@@ -29,7 +29,7 @@ from swift_deepeyes.dataset.values import struct_of as _struct
 from swift_deepeyes.episode.messages import names_no_toolbox, turn_instruction
 from swift_deepeyes.episode.trajectory import RECORD_KEY, Trajectory
 from swift_deepeyes.frozen import FrozenModel, valid_text
-from swift_deepeyes.scoring.scheme import ScoringScheme, rule_of_source, rule_of_unknown_source
+from swift_deepeyes.scoring.scheme import ScoringScheme, scheme_of_source, scheme_of_unknown_source
 from swift_deepeyes.scoring.transcript import (
     Transcript,
     has_role,
@@ -72,12 +72,12 @@ class ScoredRow(FrozenModel):
     """What is needed to score one trajectory.
 
     `source` and `index` are the row's own names (None: not given); `is_known_source` is False where
-    `rule` had to be guessed. `alternatives`: further references, each as good as `reference`.
+    `scheme` had to be guessed. `alternatives`: further references, each as good as `reference`.
     """
 
     source: str | None
     index: str | None
-    rule: ScoringScheme
+    scheme: ScoringScheme
     is_known_source: bool
     question: str
     reference: str
@@ -104,14 +104,14 @@ def read_row(columns: Mapping[str, object]) -> ScoredRow:
     source = _text(columns.get(DATA_SOURCE))
     prompt = prompt_of(columns.get(MESSAGES), turns_of(columns, record))
     prompt_text = "\n".join(text_of(message.get("content")) or "" for message in prompt)
-    known_rule = rule_of_source(source)
+    known_scheme = scheme_of_source(source)
     has_tool = _has_tool(record, columns.get(ENV_NAME), prompt_text)
     references = references_of(columns)
     return ScoredRow(
         source=source,
         index=_text(extra.get("index")),
-        rule=known_rule or rule_of_unknown_source(has_tool, prompt_text),
-        is_known_source=known_rule is not None,
+        scheme=known_scheme or scheme_of_unknown_source(has_tool, prompt_text),
+        is_known_source=known_scheme is not None,
         question=_question(extra, prompt),
         reference=next(iter(references), ""),
         alternatives=references[1:],

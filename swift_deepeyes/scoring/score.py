@@ -1,22 +1,32 @@
-"""From trajectories and verdicts to scores: the one place where rules, weights and judge meet.
+"""From trajectories and verdicts to scores: the one place where checks, terms and judge meet.
 
-`score_batch` reads every row by the rules of the mode, asks for all verdicts at once, and returns
-one `SampleScore` per row: rewards, metrics and logs take what they need from it. Pure but for the
-judge, which comes in as a function.
+`score_batch` extracts every row's answer by the rules of the mode, asks for all verdicts at once,
+and returns one `SampleScore` per row: rewards, metrics and logs take what they need from it. It
+keeps nothing between calls; the judge comes in as a function.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from statistics import fmean
 
+from pydantic import ConfigDict, field_validator
+
+from swift_deepeyes.episode.trajectory import Text
 from swift_deepeyes.frozen import FrozenModel
-from swift_deepeyes.scoring.extraction import Extraction, FormatError
-from swift_deepeyes.scoring.official import read_officially
+from swift_deepeyes.scoring.extraction import Extraction
+from swift_deepeyes.scoring.official import extract_officially
 from swift_deepeyes.scoring.row import RowFault, ScoredRow
-from swift_deepeyes.scoring.scheme import WEIGHTS, ScoringScheme
-from swift_deepeyes.scoring.strict import read_strictly
+from swift_deepeyes.scoring.scheme import (
+    REWARD_TERMS,
+    JudgedSample,
+    ScoringScheme,
+    values_of_terms,
+    weighted_sum,
+)
+from swift_deepeyes.scoring.strict import extract_strictly
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
 from swift_deepeyes.settings import ScoringMode
 
@@ -27,32 +37,41 @@ AskJudge = Callable[[list[JudgeQuestion]], Awaitable[list[Verdict]]]
 
 _NAMED_FAULTS = 8  # rows that a warning names before it only counts
 
-_warned_sources: set[str] = set()
-
 
 class SampleScore(FrozenModel):
-    """The score of one trajectory, and everything that led to it.
+    """The score of one trajectory, and everything that led to it; without arguments: not scored.
 
-    `accuracy` is 1 or 0, None where nothing could judge it (`verdict` unreadable, or `fault`);
-    `format` 0 or -1; `tool` 1 or 0; `total` the weighted sum. Where accuracy is None, the total has
-    the mean accuracy and tool score of the judged answers to the same question in the batch (0
-    where there is none), so that GRPO neither rewards nor punishes what nobody could read; a format
-    error costs the same whether the judge speaks or not. A row with a `fault` has total 0.
-    `verdict` is None where the rules needed no judge.
+    `terms` holds the value of each reward term by name: `accuracy` 1 or 0, None where nothing could
+    judge it (`verdict` unreadable, or `fault`); `format` 0 or -1; `tool` 1 or 0. `total` is their
+    weighted sum. Where accuracy is None, it counts the terms that need a verdict as the mean of the
+    judged answers to the same question in the batch (0 where there is none), so that GRPO neither
+    rewards nor punishes what nobody could read. A row with a `fault` has total 0. `verdict` is None
+    where the checks needed no judge. What is no number (NaN, infinity) is None among the terms.
     """
 
-    source: str | None
-    index: str | None
-    rule: ScoringScheme
-    accuracy: float | None
-    format: float
-    tool: float
-    total: float
-    format_errors: tuple[FormatError, ...] = ()
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # logs of other programs
+
+    scheme: ScoringScheme | None = None
+    terms: Mapping[str, float | None] = {}
+    total: float = 0.0
+    format_errors: tuple[str, ...] = ()
     verdict: Verdict | None = None
-    answer: str | None = None
+    answer: Text | None = None
     crops: int = 0
     fault: RowFault | None = None
+
+    @property
+    def accuracy(self) -> float | None:
+        """The term of that name."""
+        return self.terms.get("accuracy")
+
+    @field_validator("terms")
+    @classmethod
+    def _numbers(cls, terms: Mapping[str, float | None]) -> dict[str, float | None]:
+        return {
+            name: None if value is None or not math.isfinite(value) else value
+            for name, value in terms.items()
+        }
 
 
 async def score_batch(
@@ -63,55 +82,51 @@ async def score_batch(
     Rows that cannot be scored get accuracy None and total 0 and are named in one warning. What
     `ask_judge` raises (the judge is away for good) passes through. It is not called without need.
     """
-    readings = [read_transcript(row, mode) for row in rows]
+    extractions = [extract(row, mode) for row in rows]
     asked = [
         index
-        for index, (row, reading) in enumerate(zip(rows, readings, strict=True))
-        if reading is not None and reading.is_judged and row.fault is None
+        for index, (row, extraction) in enumerate(zip(rows, extractions, strict=True))
+        if extraction.is_judged and row.fault is None
     ]
-    questions = [_question(rows[index], readings[index]) for index in asked]
+    questions = [_question(rows[index], extractions[index]) for index in asked]
     verdicts = await ask_judge(questions) if questions else []
     verdict_of = dict(zip(asked, verdicts, strict=True))
-    _warn_of_sources(rows)
     _warn_of_faults(rows)
     scores = [
-        score_row(row, reading, verdict_of.get(index), mode)
-        for index, (row, reading) in enumerate(zip(rows, readings, strict=True))
+        score_row(row, extraction, verdict_of.get(index), mode)
+        for index, (row, extraction) in enumerate(zip(rows, extractions, strict=True))
     ]
     return _with_neutral_totals(rows, scores)
 
 
-def read_transcript(row: ScoredRow, mode: ScoringMode) -> Extraction | None:
-    """Apply the mode's rules; None where there is no text to read."""
+def extract(row: ScoredRow, mode: ScoringMode) -> Extraction:
+    """Apply the mode's rules; where there is no text, there is nothing to judge."""
     if row.transcript is None:
-        return None
+        return Extraction(answer=None, is_judged=False)
     if mode is ScoringMode.OFFICIAL:
-        return read_officially(row.transcript, row.rule)
-    return read_strictly(row.transcript, row.rule, row.reference)
+        return extract_officially(row.transcript, row.scheme)
+    return extract_strictly(row.transcript, row.scheme, row.reference)
 
 
 def score_row(
-    row: ScoredRow, reading: Extraction | None, verdict: Verdict | None, mode: ScoringMode
+    row: ScoredRow, extraction: Extraction, verdict: Verdict | None, mode: ScoringMode
 ) -> SampleScore:
-    """Combine one row's reading and verdict (None: the rules settled accuracy 0)."""
-    if reading is None:
-        reading = Extraction(answer=None, is_judged=False)
-    accuracy = None if row.fault else _accuracy(verdict, mode)
-    format_score = -1.0 if reading.errors else 0.0
-    tool = 1.0 if accuracy == 1.0 and reading.crops > 0 else 0.0
-    total = 0.0 if row.fault else WEIGHTS[row.rule].total(accuracy or 0.0, format_score, tool)
+    """Combine one row's extraction and verdict (None: the checks settled accuracy 0)."""
+    sample = JudgedSample(
+        scheme=row.scheme,
+        accuracy=None if row.fault else _accuracy(verdict, mode),
+        extraction=extraction,
+        transcript=row.transcript,
+    )
+    terms = values_of_terms(sample)
     return SampleScore(
-        source=row.source,
-        index=row.index,
-        rule=row.rule,
-        accuracy=accuracy,
-        format=format_score,
-        tool=tool,
-        total=total,
-        format_errors=reading.errors,
+        scheme=row.scheme,
+        terms=terms,
+        total=0.0 if row.fault else weighted_sum(row.scheme, terms),
+        format_errors=extraction.errors,
         verdict=verdict,
-        answer=reading.answer,
-        crops=reading.crops,
+        answer=extraction.answer,
+        crops=extraction.crops,
         fault=row.fault,
     )
 
@@ -128,18 +143,21 @@ def _with_neutral_totals(
         if score.accuracy is not None:
             judged.setdefault(_prompt(row), []).append(score)
     return [
-        _neutral(score, judged[_prompt(row)])
+        _neutral(row.scheme, score, judged[_prompt(row)])
         if score.accuracy is None and not score.fault and _prompt(row) in judged
         else score
         for row, score in zip(rows, scores, strict=True)
     ]
 
 
-def _neutral(score: SampleScore, judged: Sequence[SampleScore]) -> SampleScore:
-    accuracy = fmean(other.accuracy or 0.0 for other in judged)
-    tool = fmean(other.tool for other in judged)
-    total = WEIGHTS[score.rule].total(accuracy, score.format, tool)
-    return score.model_copy(update={"total": total})
+def _neutral(
+    scheme: ScoringScheme, score: SampleScore, judged: Sequence[SampleScore]
+) -> SampleScore:
+    values = {
+        name: fmean(other.terms[name] or 0.0 for other in judged) if term.needs_verdict else value
+        for (name, term), value in zip(REWARD_TERMS.items(), score.terms.values(), strict=True)
+    }
+    return score.model_copy(update={"total": weighted_sum(scheme, values)})
 
 
 def _prompt(row: ScoredRow) -> tuple[object, ...]:
@@ -156,12 +174,12 @@ def _accuracy(verdict: Verdict | None, mode: ScoringMode) -> float | None:
     return 1.0 if verdict.is_right else 0.0
 
 
-def _question(row: ScoredRow, reading: Extraction | None) -> JudgeQuestion:
+def _question(row: ScoredRow, extraction: Extraction) -> JudgeQuestion:
     return JudgeQuestion(
-        kind=row.rule.question_kind,
+        kind=row.scheme.question_kind,
         question=row.question,
         reference=row.reference,
-        answer=(reading.answer if reading else None) or "",
+        answer=extraction.answer or "",
         alternatives=row.alternatives,
     )
 
@@ -178,16 +196,3 @@ def _warn_of_faults(rows: Sequence[ScoredRow]) -> None:
             named,
             more,
         )
-
-
-def _warn_of_sources(rows: Sequence[ScoredRow]) -> None:
-    """Name a source that the method does not know, once per process."""
-    for row in rows:
-        source = row.source or "(none)"
-        if not row.is_known_source and source not in _warned_sources:
-            _warned_sources.add(source)
-            logger.warning(
-                "data_source %r is not one of the method's; its rows are scored by the %s rules",
-                source,
-                row.rule,
-            )

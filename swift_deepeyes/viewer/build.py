@@ -8,7 +8,7 @@ from pathlib import Path
 
 from swift_deepeyes.record.reader import LogDirectory, read_log
 from swift_deepeyes.record.record import RUN_FILE, LoggedTrajectory
-from swift_deepeyes.viewer.curves import all_metrics, main_curves, stacks
+from swift_deepeyes.viewer.curves import all_metrics, main_curves, names_of_terms, stacks
 from swift_deepeyes.viewer.document import MAX_TEXT_CHARACTERS, Document, Json
 from swift_deepeyes.viewer.images import (
     ImageState,
@@ -89,6 +89,7 @@ def _head(log: LogDirectory, notes: Sequence[str]) -> Json:
         "directory": log.path.resolve().name,
         "logged": len(log.trajectories),
         "notes": notes,
+        "terms": [name for name in names_of_terms(log.trajectories) if name != "accuracy"],
         "curves": [
             curve.model_dump(mode="json") for curve in main_curves(log.trajectories, log.metrics)
         ],

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from swift_deepeyes.frozen import FrozenModel
-from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, PREFIX, tally_of
+from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, PREFIX, TERMS, sums_of
 from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
 
 Point = tuple[int, float]
@@ -61,6 +61,7 @@ class _Chosen(FrozenModel):
     falls: bool = False
 
 
+_TERMS_WITH_A_CURVE = ("accuracy", "format")  # as accuracy and format errors
 _REWARD = _Chosen(title="Reward", unit=Unit.NUMBER, name="reward")
 _CHOSEN = (
     _REWARD,
@@ -84,7 +85,20 @@ def main_curves(
 ) -> tuple[Curve, ...]:
     """The curves that every page shows."""
     counted = counted_metrics(items)
-    return tuple(_curve(chosen, metrics, counted) for chosen in _CHOSEN)
+    return tuple(_curve(chosen, metrics, counted) for chosen in (*_CHOSEN, *_of_terms(items)))
+
+
+def _of_terms(items: Sequence[LoggedTrajectory]) -> Iterator[_Chosen]:
+    """A curve for every term of the reward that has none among the chosen."""
+    for name in names_of_terms(items):
+        if name not in _TERMS_WITH_A_CURVE:
+            title = f"Reward term: {name.replace('_', ' ')}"
+            yield _Chosen(title=title, unit=Unit.NUMBER, name=TERMS + name)
+
+
+def names_of_terms(items: Sequence[LoggedTrajectory]) -> tuple[str, ...]:
+    """The reward's terms that occur in a log, in the order in which they are summed."""
+    return tuple(dict.fromkeys(name for item in items for name in item.score.terms))
 
 
 def all_metrics(metrics: Sequence[MetricsLine]) -> tuple[Curve, ...]:
@@ -105,7 +119,7 @@ def counted_metrics(items: Sequence[LoggedTrajectory]) -> tuple[MetricsLine, ...
         MetricsLine(
             step=step,
             values={
-                **tally_of(members).values(),
+                **sums_of(members).values(),
                 **_reward(members),
             },
         )
@@ -114,7 +128,7 @@ def counted_metrics(items: Sequence[LoggedTrajectory]) -> tuple[MetricsLine, ...
 
 
 def _reward(items: Sequence[LoggedTrajectory]) -> dict[str, float]:
-    totals = [item.total for item in items if math.isfinite(item.total)]
+    totals = [item.score.total for item in items if math.isfinite(item.score.total)]
     return {_REWARD.name: math.fsum(totals) / len(totals)} if totals else {}
 
 

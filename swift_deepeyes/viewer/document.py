@@ -56,10 +56,11 @@ class Document:
             "source": item.source,
             "category": item.category,
             "question": _preview(item.question),
-            "answer": None if item.answer is None else _preview(item.answer),
+            "answer": None if item.score.answer is None else _preview(item.score.answer),
             "reference": _preview(item.reference),
-            "result": _result(item.accuracy),
-            "reward": _number(item.total),
+            "result": _result(item.score.accuracy),
+            "reward": _number(item.score.total),
+            "terms": _numbers(item.score.terms),
             "advantage": _number(item.advantage),
             "stop": item.trajectory.stop_reason,
             "turns": len(item.trajectory.turns),
@@ -68,7 +69,7 @@ class Document:
             "hasTool": item.trajectory.toolbox is not None,
             "errors": sorted({str(call.status) for call in failed}),
             "failed": len(failed),
-            "format": list(item.format_errors),
+            "format": list(item.score.format_errors),
         }
 
     def _detail(self, item: LoggedTrajectory) -> Json:
@@ -79,7 +80,7 @@ class Document:
             "group": item.group,
             "question": self._cut(item.question),
             "reference": self._cut(item.reference),
-            "answer": None if item.answer is None else self._cut(item.answer),
+            "answer": None if item.score.answer is None else self._cut(item.score.answer),
             "prompt": [[message.role, self._shared(message.text)] for message in item.prompt],
             "images": [self.picture_numbers.get(name) for name in item.images],
             "sizes": item.image_sizes,
@@ -92,13 +93,11 @@ class Document:
             ],
             "verdict": self._verdict(item),
             "scores": {
-                "accuracy": _number(item.accuracy),
-                "format": _number(item.format),
-                "tool": _number(item.tool),
-                "total": _number(item.total),
+                **_numbers(item.score.terms),
+                "total": _number(item.score.total),
                 "advantage": _number(item.advantage),
             },
-            "rewards": {name: _number(value) for name, value in item.rewards.items()},
+            "rewards": _numbers(item.rewards),
         }
 
     def _turn(self, turn: TurnRecord, images: tuple[CallImages, ...]) -> Json:
@@ -109,7 +108,7 @@ class Document:
         }
 
     def _verdict(self, item: LoggedTrajectory) -> Json | None:
-        verdict = item.verdict
+        verdict = item.score.verdict
         if verdict is None:
             return None
         reply = None if verdict.reply is None else self._cut(verdict.reply)
@@ -167,6 +166,10 @@ def _number(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return round(value, 6)
+
+
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in values.items()}
 
 
 def _preview(text: str) -> str:

@@ -12,7 +12,9 @@ from swift_deepeyes.demo import figures, picture
 from swift_deepeyes.demo.options import DemoOptions, OutputTakenError, plugin_environment
 from swift_deepeyes.demo.toy.scenes import Pattern, Scene, cut, draw, room_box
 from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
+from swift_deepeyes.record.reader import read_trajectories
 from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
+from tests.record.scored import score_of
 
 
 def _write_metrics(log: Path, rewards: list[float]) -> None:
@@ -51,8 +53,7 @@ def _logged(step: int, crops: int, accuracy: float) -> LoggedTrajectory:
         reference="vertical",
         images=("scene.png", "crop.png")[: 1 + crops],
         trajectory=Trajectory(turns=turns[-1 - crops :], source_images=1, crops=crops),
-        accuracy=accuracy,
-        total=2.0 * accuracy,
+        score=score_of(accuracy, total=2.0 * accuracy),
     )
 
 
@@ -80,7 +81,7 @@ def test_summary_compares_the_first_with_the_last_ten(tmp_path: Path) -> None:
 
 def test_no_log_is_no_steps(tmp_path: Path) -> None:
     assert figures.read_steps(tmp_path) == []
-    assert figures.read_trajectories(tmp_path) == []
+    assert read_trajectories(tmp_path).items == []
 
 
 def test_trajectories_come_in_order(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_trajectories_come_in_order(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "a.jsonl").write_text(_logged(2, 1, 1.0).model_dump_json() + "\n")
     (folder / "b.jsonl").write_text(_logged(1, 0, 0.0).model_dump_json() + "\n")
-    assert [item.step for item in figures.read_trajectories(tmp_path)] == [1, 2]
+    assert [item.step for item in read_trajectories(tmp_path).items] == [1, 2]
 
 
 def test_the_picture_shows_a_right_one_with_a_crop(tmp_path: Path) -> None:

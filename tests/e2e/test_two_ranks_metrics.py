@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.metrics.counts import PREFIX, tally_of
+from swift_deepeyes.metrics.counts import PREFIX, sums_of
 from swift_deepeyes.record.reader import LogDirectory, read_log
 from swift_deepeyes.record.record import LoggedTrajectory
 
@@ -108,7 +108,7 @@ def test_the_metrics_are_those_of_the_files(run: Path, log: LogDirectory) -> Non
     board = tensorboard(run / "grpo")
     assert [line.step for line in log.metrics] == list(range(1, STEPS + 1))
     for line in log.metrics:
-        counted = tally_of(of_step(log, line.step)).values()
+        counted = sums_of(of_step(log, line.step)).values()
         for name, value in line.values.items():
             if name.startswith(PREFIX) and name in counted:
                 assert value == pytest.approx(counted[name], abs=1e-8), name
@@ -127,8 +127,10 @@ def test_rewards_and_advantages_are_the_trainers(log: LogDirectory) -> None:
     groups: dict[str, list[LoggedTrajectory]] = defaultdict(list)
     for trajectory in log.trajectories:
         groups[trajectory.group].append(trajectory)
-        assert trajectory.rewards["DeepEyesReward"] == pytest.approx(trajectory.total, abs=1e-6)
-        assert trajectory.rewards["DeepEyesAccuracy"] == trajectory.accuracy
+        assert trajectory.rewards["DeepEyesReward"] == pytest.approx(
+            trajectory.score.total, abs=1e-6
+        )
+        assert trajectory.rewards["DeepEyesAccuracy"] == trajectory.score.accuracy
     assert len(groups) == STEPS * 3
     assert any({t.rank for t in group} == {0, 1} for group in groups.values())
     for group in groups.values():
@@ -142,7 +144,7 @@ def test_rewards_and_advantages_are_the_trainers(log: LogDirectory) -> None:
 
 
 def weighted(trajectory: LoggedTrajectory) -> float:
-    return trajectory.total + 0.5 * (trajectory.rewards["DeepEyesAccuracy"] or 0.0)
+    return trajectory.score.total + 0.5 * (trajectory.rewards["DeepEyesAccuracy"] or 0.0)
 
 
 def tensorboard(folder: Path) -> dict[str, dict[int, float]]:

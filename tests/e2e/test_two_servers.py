@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from swift_deepeyes.demo.processes import SwiftProcess
-from swift_deepeyes.metrics.counts import PREFIX, tally_of
+from swift_deepeyes.metrics.counts import PREFIX, sums_of
 from swift_deepeyes.record.reader import LogDirectory, read_log
 from swift_deepeyes.record.record import LoggedTrajectory
 from tests.e2e.servers import RolloutServer, rollout_servers, server_mode
@@ -171,7 +171,7 @@ def test_every_trajectory_is_written_once_in_a_whole_group(run: Run) -> None:
 def test_the_metrics_are_those_of_the_files(run: Run) -> None:
     assert [line.step for line in run.log.metrics] == [1, 2, 3]
     for line in run.log.metrics:
-        counted = tally_of(run.of_step(line.step)).values()
+        counted = sums_of(run.of_step(line.step)).values()
         told = {name: line.values[name] for name in counted if name in line.values}
         assert told == pytest.approx({name: counted[name] for name in told}, abs=1e-6)
         assert not {name for name, value in counted.items() if value} - set(told)
@@ -187,7 +187,7 @@ def test_bad_rows_are_named_once(run: Run) -> None:
     # Kept, and told once when they are read, by the rank that reads them.
     assert run.output.count("1 without a question") == 1
     assert run.output.count("1 without a reference answer") == 1
-    assert {one.accuracy for one in run.log.trajectories if one.index == "9"} == {None}
+    assert {one.score.accuracy for one in run.log.trajectories if one.index == "9"} == {None}
 
 
 def test_a_judge_in_trouble_for_one_rank_costs_time_only(run: Run) -> None:

@@ -266,7 +266,7 @@ def test_training_rows_bring_their_own_prompt(tmp_path: Path, run_evaluation: Ev
     assert report.is_complete
     system = {request["messages"][0]["content"] for request in server.turns}
     assert system == {"Use image_zoom_in_tool inside <tools></tools>."}
-    scores = {line.index: line.accuracy for line in read_log(tmp_path / "out")}
+    scores = {line.index: line.score.accuracy for line in read_log(tmp_path / "out")}
     assert scores == {"rows/0": 1, "rows/1": 1, "rows/2": 0}
     assert report.figures.guessers.first_option == pytest.approx(0.5)
 

@@ -8,11 +8,14 @@ import pytest
 from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
 from swift_deepeyes.evaluation.folder import EvaluationFolder, FolderError
 from swift_deepeyes.record.record import LoggedTrajectory
+from tests.record.scored import score_of
 
 
 def line(id: str, answer: str = "A") -> LoggedTrajectory:
     trajectory = Trajectory(source_images=1)
-    return LoggedTrajectory(id=id, group="g", step=0, trajectory=trajectory, answer=answer)
+    return LoggedTrajectory(
+        id=id, group="g", step=0, trajectory=trajectory, score=score_of(answer=answer)
+    )
 
 
 def log_of(folder: Path) -> Path:
@@ -27,7 +30,7 @@ def test_a_torn_line_is_cut_off_and_the_log_goes_on(tmp_path: Path) -> None:
     with EvaluationFolder(tmp_path) as folder:
         assert set(folder.read()) == {"1", "2"}
         folder.append([line("3"), line("1", answer="B")])
-        assert {id: found.answer for id, found in folder.read().items()} == {
+        assert {id: found.score.answer for id, found in folder.read().items()} == {
             "1": "B",
             "2": "A",
             "3": "A",
@@ -39,13 +42,13 @@ def test_a_line_that_cannot_be_read_is_told_and_the_rest_counts(
 ) -> None:
     whole = line("1").model_dump_json()
     deep = whole.replace('"A"', "[" * 5000 + "]" * 5000)
-    damaged = ["{}", "", whole.replace('"A"', r'"\ud800"'), deep, "\u2028", whole[:60]]
+    damaged = ["{}", whole.replace('"A"', '["A"]'), deep, "\u2028", whole[:60]]
     with EvaluationFolder(tmp_path) as folder:
         log_of(tmp_path).write_text("\n".join([*damaged, whole]) + "\n", encoding="utf-8")
         assert set(folder.read()) == {"1"}
         assert folder.lost_lines == len(damaged)
     assert "line 1 cannot be read" in caplog.text
-    assert "line 4 cannot be read" in caplog.text
+    assert "line 3 cannot be read" in caplog.text
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_a_draft_in_a_thought_that_the_prompt_opened_ends_nothing(
         lines = folder.read().values()
     assert {line.trajectory.stop_reason for line in lines} == {StopReason.ANSWERED}
     assert {line.trajectory.crops for line in lines} == {1}
-    assert {(line.answer, line.format_errors) for line in lines} == {("A", ())}
+    assert {(line.score.answer, line.score.format_errors) for line in lines} == {("A", ())}
 
 
 def test_the_instruction_is_that_of_the_last_question(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from swift_deepeyes.metrics.alarm_texts import Signal
-from swift_deepeyes.metrics.alarms import RULES, Alarm, Watch, watched
+from swift_deepeyes.metrics.alarms import TRIGGERS, Alarm, Watch, watched
 from swift_deepeyes.metrics.counts import (
     CROP_SHARE,
     FAILED_CALL_SHARE,
@@ -113,7 +113,7 @@ TROUBLE = {
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("signal", RULES)
+@pytest.mark.parametrize("signal", TRIGGERS)
 def test_each_trouble_has_one_alarm_until_it_has_passed(signal: Signal, batch: int) -> None:
     well, ill = TROUBLE[signal]
     for seed in range(RUNS):

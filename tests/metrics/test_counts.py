@@ -19,16 +19,17 @@ from swift_deepeyes.evaluation.figures import _tool_use
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.question import Question
 from swift_deepeyes.evaluation.trial import Trial
-from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, judge_tally, tally_of
+from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, judge_sums, sums_of
 from swift_deepeyes.metrics.share import Share
 from swift_deepeyes.metrics.sums import MetricSums, merged
 from swift_deepeyes.metrics.text_health import is_empty, is_repetitive
 from swift_deepeyes.record.crops import crop_areas
 from swift_deepeyes.record.record import LoggedTrajectory
-from swift_deepeyes.scoring.extraction import FormatError
+from swift_deepeyes.scoring.strict import missing_answer, unbalanced_think
 from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
 from swift_deepeyes.viewer.curves import counted_metrics
 from swift_deepeyes.viewer.document import Document
+from tests.record.scored import scored
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,7 +63,7 @@ NO_TOOL = record((), toolbox=None, source="thinklite")
 
 def values(*records: LoggedTrajectory) -> dict[str, float]:
     return {
-        name.removeprefix("deepeyes/"): value for name, value in tally_of(records).values().items()
+        name.removeprefix("deepeyes/"): value for name, value in sums_of(records).values().items()
     }
 
 
@@ -96,15 +97,13 @@ def test_turns_images_lengths_and_stop_reasons_are_of_all() -> None:
 
 
 def test_the_outcomes_with_and_without_a_crop() -> None:
-    right, wrong = {"accuracy": 1.0}, {"accuracy": 0.0}
-    zoomed, direct = ZOOMED.model_copy, DIRECT.model_copy
     found = values(
-        zoomed(update=right),
-        zoomed(update=right),
-        zoomed(update=wrong),
-        direct(update=wrong),
-        direct(update={"accuracy": None}),
-        NO_TOOL.model_copy(update=right),
+        scored(ZOOMED, accuracy=1.0),
+        scored(ZOOMED, accuracy=1.0),
+        scored(ZOOMED, accuracy=0.0),
+        scored(DIRECT, accuracy=0.0),
+        scored(DIRECT, accuracy=None),
+        scored(NO_TOOL, accuracy=1.0),
     )
     assert found["outcome/crop_right"] == 0.5
     assert (found["outcome/crop_wrong"], found["outcome/no_crop_wrong"]) == (0.25, 0.25)
@@ -116,13 +115,14 @@ def test_the_outcomes_with_and_without_a_crop() -> None:
 
 
 def test_scores_by_source() -> None:
-    right = {"accuracy": 1.0, "tool": 1.0, "total": 2.0}
     found = values(
-        ZOOMED.model_copy(update=right),
-        DIRECT.model_copy(update={"accuracy": None, "format": -1.0, "total": -0.2}),
-        NO_TOOL.model_copy(update={"accuracy": 0.0, "source": "my data/2"}),
-        NO_TOOL.model_copy(update={"accuracy": 0.0, "source": None}),
+        scored(ZOOMED, accuracy=1.0, tool=1.0, total=2.0),
+        scored(DIRECT, accuracy=None, format=-1.0, total=-0.2),
+        scored(NO_TOOL, accuracy=0.0).model_copy(update={"source": "my data/2"}),
+        scored(NO_TOOL, accuracy=0.0).model_copy(update={"source": None}),
     )
+    assert found["terms/accuracy"] == pytest.approx(1 / 3)
+    assert (found["terms/format"], found["terms/tool"]) == (-0.25, 0.25)
     assert found["source/vstar/accuracy"] == 1 and found["source/vstar/format"] == -0.5
     assert found["source/vstar/tool"] == 0.5 and found["source/vstar/total"] == pytest.approx(0.9)
     assert found["source/vstar/trajectories"] == 2
@@ -130,8 +130,8 @@ def test_scores_by_source() -> None:
 
 
 def test_format_errors_by_kind() -> None:
-    errors = (FormatError.MISSING_ANSWER.value, FormatError.UNBALANCED_THINK.value)
-    found = values(DIRECT, DIRECT.model_copy(update={"format_errors": errors}))
+    errors = (missing_answer.name, unbalanced_think.name)
+    found = values(DIRECT, scored(DIRECT, format_errors=errors))
     assert found["format_errors/share"] == 0.5
     assert found["format_errors/missing_answer"] == found["format_errors/unbalanced_think"] == 0.5
     assert found["format_errors/empty_answer"] == 0
@@ -155,7 +155,7 @@ def test_the_area_of_crops_and_of_crops_of_crops() -> None:
 def test_stand_ins_among_verdicts() -> None:
     by_judge = Verdict(outcome=Outcome.RIGHT, decided_by=Decider.SERVER)
     fallback = Verdict(outcome=Outcome.RIGHT, decided_by=Decider.RULE_AFTER_FAILURE)
-    records = [DIRECT.model_copy(update={"verdict": v}) for v in (by_judge, fallback, None)]
+    records = [scored(DIRECT, verdict=v) for v in (by_judge, fallback, None)]
     assert values(*records)["judge/fallback_share"] == 0.5
 
 
@@ -165,7 +165,7 @@ def test_judge_figures_of_ranks_add_up() -> None:
         {"asked": 10.0, "retries": 0.0, "failed": 0.0, "latency_median": 5.0, "latency_p95": 9.0},
         {"asked": 0.0, "retries": 0.0, "failed": 0.0, "latency_median": 0.0, "latency_p95": 0.0},
     ]
-    found = merged(map(judge_tally, ranks)).values()
+    found = merged(map(judge_sums, ranks)).values()
     assert found["deepeyes/judge/asked"] == 40
     assert found["deepeyes/judge/latency_median"] == 2.0  # 30 calls of 1 s, 10 of 5 s
     assert found["deepeyes/judge/latency_p95"] == 9.0
@@ -177,16 +177,16 @@ def test_however_samples_lie_on_ranks_the_figures_are_the_same(cut: int) -> None
     """Also where a rank has nothing, or has no sample of a source."""
     right = {"accuracy": 1.0}
     records = [DIRECT, ZOOMED, FAILED, NO_TOOL, ZOOMED.model_copy(update=right), NO_TOOL]
-    whole = tally_of(records).values()
-    parts = merged([tally_of(records[:cut]), MetricSums(), tally_of(records[cut:])]).values()
+    whole = sums_of(records).values()
+    parts = merged([sums_of(records[:cut]), MetricSums(), sums_of(records[cut:])]).values()
     assert parts == pytest.approx(whole)
     assert list(parts) == sorted(parts)
     json.dumps(parts, allow_nan=False)
 
 
 def test_nothing_is_not_zero() -> None:
-    assert tally_of([]).values() == {}
-    assert "deepeyes/crops/share" not in tally_of([NO_TOOL]).values()
+    assert sums_of([]).values() == {}
+    assert "deepeyes/crops/share" not in sums_of([NO_TOOL]).values()
 
 
 def test_repetition_is_told_from_language() -> None:
@@ -205,8 +205,8 @@ def test_repetition_is_told_from_language() -> None:
 def test_groups_that_lie_on_two_ranks_count_once() -> None:
     """Four rollouts of "a" on two ranks, one of "b"; a row without a tool is in no group."""
     place = {"group": "a"}
-    first = tally_of([ZOOMED.model_copy(update=place), DIRECT.model_copy(update=place), NO_TOOL])
-    second = tally_of(
+    first = sums_of([ZOOMED.model_copy(update=place), DIRECT.model_copy(update=place), NO_TOOL])
+    second = sums_of(
         [
             ZOOMED.model_copy(update=place),
             ZOOMED.model_copy(update=place),
@@ -223,12 +223,12 @@ def test_groups_that_lie_on_two_ranks_count_once() -> None:
 def test_what_is_no_number_is_not_counted() -> None:
     nan = float("nan")
     found = values(
-        DIRECT.model_copy(update={"total": nan, "format": -1.0}),
-        DIRECT.model_copy(update={"total": 0.8, "format": float("-inf")}),
+        scored(DIRECT, total=nan, format=-1.0),
+        scored(DIRECT, total=0.8, format=float("-inf")),
     )
     assert (found["source/vstar/total"], found["source/vstar/format"]) == (0.8, -1.0)
-    loaded = LoggedTrajectory(**{**DIRECT.model_dump(), "accuracy": nan, "advantage": nan})
-    assert loaded.accuracy is None and loaded.advantage is None
+    loaded = LoggedTrajectory(**{**scored(DIRECT, accuracy=nan).model_dump(), "advantage": nan})
+    assert loaded.score.accuracy is None and loaded.advantage is None
     tally = MetricSums()
     for value in (nan, 2.0):
         tally.high("high", value)

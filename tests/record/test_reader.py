@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from swift_deepeyes.record.lines import Skipped
-from swift_deepeyes.record.reader import LogError, read_log
+from swift_deepeyes.record.reader import LogError, Skipped, read_log
+from swift_deepeyes.record.record import LOG_FORMAT
 from swift_deepeyes.viewer.build import PageLimits, build_page
 from swift_deepeyes.viewer.curves import counted_metrics
+from tests.record.scored import score_of
 from tests.viewer.log_maker import make_item, metrics_line, write_lines
+
+FORMAT_1 = Path(__file__).parent / "format_1.jsonl"
 
 
 def test_reads_the_files_of_all_ranks(tmp_path: Path) -> None:
@@ -64,9 +68,9 @@ def test_half_a_surrogate_pair_does_not_lose_the_trajectory(tmp_path: Path) -> N
 
 
 def test_of_a_trajectory_that_was_logged_twice_the_last_counts(tmp_path: Path) -> None:
-    write_lines(tmp_path, [make_item(0), make_item(0, total=2.0)])
+    write_lines(tmp_path, [make_item(0), make_item(0, score=score_of(1.0, total=2.0))])
     log = read_log(tmp_path)
-    assert [item.total for item in log.trajectories] == [2.0]
+    assert [item.score.total for item in log.trajectories] == [2.0]
     assert log.skipped == Skipped(repeated=1)
 
 
@@ -106,10 +110,14 @@ def odd_lines() -> dict[str, bytes]:
     good = make_item(0).model_dump(mode="json")
     turns = [{"text": "a", "calls": [{"name": "t", "arguments": {}, "status": "of_next_year"}]}]
     changed: dict[str, dict[str, Any]] = {
-        "nan reward": {"total": float("nan"), "accuracy": float("nan")},
-        "infinite reward": {"total": float("inf"), "rewards": {"R": float("-inf")}},
+        "nan reward": {"score": {"total": float("nan"), "terms": {"accuracy": float("nan")}}},
+        "infinite reward": {"score": {"total": float("inf")}, "rewards": {"R": float("-inf")}},
         "nan in a box": {"trajectory": {**good["trajectory"], "turns": [crop_turn(float("nan"))]}},
-        "wrong types": {"turn_tokens": "many", "verdict": 3, "total": "high", "prompt": [1, "x"]},
+        "wrong types": {
+            "turn_tokens": "many",
+            "score": {"verdict": 3, "total": "high"},
+            "prompt": [1, "x"],
+        },
         "huge whole numbers": {"turn_tokens": [10**400], "image_sizes": [[10**300, 10**300]]},
         "a huge count": {"trajectory": {**good["trajectory"], "source_images": 10**9}},
         "a number as id": {"index": 17, "group": 4},
@@ -162,14 +170,14 @@ def test_what_was_left_out_is_told(tmp_path: Path) -> None:
 
 
 def test_a_reward_that_is_no_number_is_unknown_and_in_no_mean(tmp_path: Path) -> None:
-    bad = {"total": float("nan"), "accuracy": float("nan")}
+    bad = {"total": float("nan"), "terms": {"accuracy": float("nan")}}
     file = write_lines(tmp_path, [make_item(n, step=1) for n in (0, 1)])
-    for number, change in enumerate((bad, {"total": "x", "accuracy": None}), start=2):
-        value = {**make_item(number, step=1).model_dump(mode="json"), **change}
+    for number, change in enumerate((bad, {"total": "x", "terms": {"accuracy": None}}), start=2):
+        value = make_item(number, step=1).model_dump(mode="json") | {"score": change}
         with file.open("a") as lines:
             lines.write(json.dumps(value) + "\n")
     log = read_log(tmp_path)
-    assert [item.accuracy for item in log.trajectories] == [1, 1, None, None]
+    assert [item.score.accuracy for item in log.trajectories] == [1, 1, None, None]
     (line,) = counted_metrics(log.trajectories)
     assert line.values["reward"] == pytest.approx(0.8)
     assert line.values["deepeyes/accuracy/all"] == 1
@@ -181,3 +189,44 @@ def test_a_folder_and_a_broken_link_among_the_files_do_not_matter(tmp_path: Path
     (tmp_path / "trajectories" / "old.jsonl").mkdir()
     (tmp_path / "trajectories" / "gone.jsonl").symlink_to("nowhere")
     assert len(read_log(tmp_path).trajectories) == 1
+
+
+def test_lines_of_format_1_are_read_as_those_of_today(tmp_path: Path) -> None:
+    """Written by the code of that format: one visual row with a crop, one math row."""
+    (tmp_path / "trajectories").mkdir()
+    shutil.copy(FORMAT_1, tmp_path / "trajectories" / "rank0.jsonl")
+    (tmp_path / "metrics.jsonl").write_text(
+        metrics_line(1, **{"deepeyes/format_errors/missing_box": 0.5, "reward": 0.8})
+    )
+    log = read_log(tmp_path)
+    assert log.skipped == Skipped()
+    visual, math = (item.score for item in log.trajectories)
+    assert visual.terms == {"accuracy": 1.0, "format": 0.0, "tool": 1.0}
+    assert (visual.total, visual.answer, visual.crops) == (2.0, "red", 1)
+    assert visual.verdict is not None and visual.verdict.reply == "Judgement: 1"
+    assert math.terms == {"accuracy": 0.0, "format": -1.0, "tool": 0.0}
+    assert (math.total, math.verdict, math.format_errors) == (-0.4, None, ("missing_boxed",))
+    (line,) = log.metrics
+    assert set(line.values) == {"deepeyes/format_errors/missing_boxed", "reward"}
+    (counted,) = counted_metrics(log.trajectories)
+    assert counted.values["deepeyes/format_errors/missing_boxed"] == 0.5
+    assert counted.values["deepeyes/source/vstar/total"] == 2.0
+    assert build_page(tmp_path, PageLimits()).trajectories == 2
+
+
+def test_a_line_of_format_1_with_a_bad_value_is_kept_without_it(tmp_path: Path) -> None:
+    (tmp_path / "trajectories").mkdir()
+    value = json.loads(FORMAT_1.read_text().splitlines()[0])
+    changed = json.dumps({**value, "total": "high", "format_errors": [3], "accuracy": "x"})
+    (tmp_path / "trajectories" / "rank0.jsonl").write_text(changed + "\n")
+    (item,) = read_log(tmp_path).trajectories
+    assert item.score.accuracy is None and item.score.answer == "red"
+    assert "reward" not in counted_metrics([item])[0].values
+
+
+def test_what_is_written_is_format_2_with_the_score_as_it_is() -> None:
+    item = make_item(0)
+    written = json.loads(item.model_dump_json())
+    assert written["log_format"] == LOG_FORMAT == 2
+    assert written["score"] == item.score.model_dump(mode="json")
+    assert not {"accuracy", "total", "format", "tool", "verdict", "answer"} & written.keys()

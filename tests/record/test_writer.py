@@ -140,7 +140,9 @@ def test_text_that_is_no_unicode_and_numbers_that_are_no_json(
     put(log, [*records, record("last")], [[], [], []])
     log.close()
     read = read_log(folder)
-    assert [trajectory.id for trajectory in read.trajectories] == ["0", "last"]
+    assert [trajectory.id for trajectory in read.trajectories] == ["0", "1", "last"]
+    (bare,) = read.trajectories[1].trajectory.calls
+    assert (bare.name, bare.arguments) == ("zoom", None)
     assert read.trajectories[0].trajectory.turns[0].text == "a?"
 
 

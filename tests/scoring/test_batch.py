@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from swift_deepeyes.scoring import score
 from swift_deepeyes.scoring.row import COMPLETION, RowFault, ScoredRow, read_row
 from swift_deepeyes.scoring.score import score_batch
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind, Verdict
@@ -77,7 +76,7 @@ async def test_an_answer_that_nothing_could_judge() -> None:
     judge = ScriptedJudge(Outcome.UNREADABLE, Outcome.UNREADABLE)
     scores = await score_batch(rows, judge, STRICT)
     assert [score.accuracy for score in scores] == [None, None]
-    assert [score.tool for score in scores] == [0.0, 0.0]
+    assert [score.terms["tool"] for score in scores] == [0.0, 0.0]
     assert [score.total for score in scores] == [0.0, -0.2]  # silence does not excuse bad form
     assert scores[0].verdict is not None and scores[0].answer == "red"
 
@@ -95,7 +94,7 @@ async def test_an_unjudged_answer_takes_the_mean_of_its_question() -> None:
     outcomes = [Outcome.RIGHT, Outcome.RIGHT, Outcome.WRONG, *[Outcome.UNREADABLE] * 2]
     scores = await score_batch(rows, ScriptedJudge(*outcomes), STRICT)
     assert [score.accuracy for score in scores] == [1.0, 1.0, 0.0, None, None, 0.0]
-    assert [score.tool for score in scores] == [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    assert [score.terms["tool"] for score in scores] == [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     # Four judged answers to question 3: accuracy 2/4, tool 1/4; none to question 4.
     expected = [0.8, 2.0, 0.0, 0.8 * 0.5 - 0.2 + 1.2 * 0.25, 0.0, -0.2]
     assert [score.total for score in scores] == pytest.approx(expected)
@@ -138,18 +137,6 @@ async def test_a_warning_stays_short(caplog: pytest.LogCaptureFixture) -> None:
     await score_batch([row(solution=None)] * 100, ScriptedJudge(), STRICT)
     assert "and 92 more" in caplog.text
     assert len(caplog.text) < 500
-
-
-async def test_an_unknown_source_is_warned_of_once(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(score, "_warned_sources", set())
-    for _ in range(2):
-        await score_batch(
-            [row(data_source="mine")] * 2, ScriptedJudge(*[Outcome.RIGHT] * 2), STRICT
-        )
-    assert len(caplog.messages) == 1
-    assert "'mine'" in caplog.text
 
 
 async def test_a_judge_that_gives_too_few_verdicts_is_a_bug_and_not_a_score() -> None:

@@ -210,7 +210,7 @@ def test_the_question_is_bare(extra: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "rule", "is_known"),
+    ("columns", "scheme", "is_known"),
     [
         ({}, ScoringScheme.VISUAL, True),
         ({"data_source": "chart", "env_name": None}, ScoringScheme.VISUAL, True),
@@ -222,13 +222,13 @@ def test_the_question_is_bare(extra: object) -> None:
         ({"data_source": "mine", "rollout_infos": record()}, ScoringScheme.VISUAL, False),
     ],
 )
-def test_the_rule_follows_the_source(columns: dict, rule: ScoringScheme, is_known: bool) -> None:
+def test_the_rule_follows_the_source(columns: dict, scheme: ScoringScheme, is_known: bool) -> None:
     read = row(**columns)
-    assert (read.rule, read.is_known_source) == (rule, is_known)
+    assert (read.scheme, read.is_known_source) == (scheme, is_known)
 
 
 @pytest.mark.parametrize(
-    ("columns", "rule"),
+    ("columns", "scheme"),
     [
         ({}, ScoringScheme.MATH),
         ({"env_name": "visual_toolbox_v2"}, ScoringScheme.VISUAL),
@@ -237,10 +237,10 @@ def test_the_rule_follows_the_source(columns: dict, rule: ScoringScheme, is_know
     ],
 )
 def test_an_unknown_source_is_math_if_it_asks_for_a_box_and_has_no_tool(
-    columns: dict, rule: ScoringScheme
+    columns: dict, scheme: ScoringScheme
 ) -> None:
     asks = {"role": "user", "content": r"<image> How many? Put it in \boxed{}."}
-    assert row(data_source="mine", messages=[asks, LAST], **columns).rule is rule
+    assert row(data_source="mine", messages=[asks, LAST], **columns).scheme is scheme
 
 
 def test_a_row_is_named_by_source_and_index() -> None:
@@ -307,7 +307,7 @@ def test_with_a_record_the_last_question_counts_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("env_name", "rule"),
+    ("env_name", "scheme"),
     [
         (None, ScoringScheme.VISUAL),  # not known: the prompt announces the tool
         ("visual_toolbox_v2", ScoringScheme.VISUAL),
@@ -317,11 +317,11 @@ def test_with_a_record_the_last_question_counts_too() -> None:
     ],
 )
 def test_an_empty_env_name_means_no_tool_and_a_missing_one_nothing(
-    env_name: object, rule: ScoringScheme
+    env_name: object, scheme: ScoringScheme
 ) -> None:
     asks = {"role": "user", "content": r"<image> How many? Put it in \boxed{}."}
     read = row(data_source="mine", messages=[SYSTEM, asks, LAST], env_name=env_name)
-    assert read.rule is rule
+    assert read.scheme is scheme
 
 
 def test_half_a_character_in_a_row_becomes_text_that_can_be_sent() -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from swift_deepeyes.episode.trajectory import CallRecord, Trajectory, TurnRecord
 from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage, RunInfo
+from swift_deepeyes.scoring.score import SampleScore
 from swift_deepeyes.scoring.verdict import Verdict
 from tests.viewer.log_maker import make_item, store_image, write_lines
 from tests.viewer.rollouts import png
@@ -52,7 +53,6 @@ def hostile_item(image: str = "") -> LoggedTrajectory:
         split=ATTACK,
         question=ATTACK,
         reference=ATTACK,
-        answer=ATTACK,
         prompt=(PromptMessage(role=ATTACK, text=ATTACK),),
         images=(image, "../../etc/passwd"),
         trajectory=Trajectory(
@@ -62,8 +62,13 @@ def hostile_item(image: str = "") -> LoggedTrajectory:
             toolbox=ATTACK,
             stop_reason="answered",
         ),
-        verdict=Verdict(outcome="right", decided_by="server", reply=ATTACK),
-        format_errors=(ATTACK,),
+        score=SampleScore(
+            terms={"accuracy": 1.0, ATTACK: 1.0, "__proto__": 2.0},
+            total=0.8,
+            format_errors=(ATTACK,),
+            verdict=Verdict(outcome="right", decided_by="server", reply=ATTACK),
+            answer=ATTACK,
+        ),
         rewards={ATTACK: 1.0, "__proto__": 2.0},
     )
 

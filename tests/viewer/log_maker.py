@@ -1,4 +1,4 @@
-"""Log directories for the tests, in the format of `core.logged`."""
+"""Log directories for the tests, in the format of `record.record`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
 from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage, RunInfo
 from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
+from tests.record.scored import score_of
 from tests.viewer.harbour import Harbour, draw_harbour
 from tests.viewer.rollouts import habits_at, make_episode, play, png
 
@@ -75,9 +76,7 @@ def make_item(
             toolbox="visual_toolbox_v2",
             stop_reason="answered",
         ),
-        "answer": "B",
-        "accuracy": 1.0,
-        "total": 0.8,
+        "score": score_of(1.0, answer="B", total=0.8),
     }
     return LoggedTrajectory(**{**values, **changes})
 
@@ -113,8 +112,10 @@ def _group(
         is_right = play(scene, episode, habits_at(step - 1, steps), rng)
         item = _logged(path, scene, episode, f"{step:03d}-{group}-{rollout}", is_right, rng)
         items.append(item.model_copy(update={"step": step, "group": group}))
-    mean = sum(item.total for item in items) / len(items)
-    return [item.model_copy(update={"advantage": round(item.total - mean, 3)}) for item in items]
+    mean = sum(item.score.total for item in items) / len(items)
+    return [
+        item.model_copy(update={"advantage": round(item.score.total - mean, 3)}) for item in items
+    ]
 
 
 def _logged(
@@ -144,13 +145,16 @@ def _logged(
         image_sizes=(scene.image.size,),
         turn_tokens=tuple(len(turn.text) // 4 for turn in record.turns),
         trajectory=record,
-        answer=said if answered else None,
-        verdict=_verdict(answered, accuracy),
-        accuracy=accuracy,
-        format=-float(bool(errors)),
-        tool=tool,
-        total=round(total, 3),
-        format_errors=errors,
+        score=score_of(
+            accuracy,
+            format=-float(bool(errors)),
+            tool=tool,
+            total=round(total, 3),
+            format_errors=errors,
+            verdict=_verdict(answered, accuracy),
+            answer=said if answered else None,
+            crops=record.crops,
+        ),
         rewards={"DeepEyesReward": round(total, 3)},
     )
 

@@ -98,7 +98,7 @@ def test_filters_sorting_and_search(
     browser: Chrome, run_path: Path, run_items: list[LoggedTrajectory]
 ) -> None:
     show(browser, run_path)
-    wrong = [item for item in run_items if item.accuracy == 0]
+    wrong = [item for item in run_items if item.score.accuracy == 0]
     Select(browser.find_element(By.ID, "filter-result")).select_by_value("wrong")
     settle(browser, len(wrong))
     Select(browser.find_element(By.ID, "filter-tool")).select_by_value("never called")
@@ -124,7 +124,7 @@ def test_filters_sorting_and_search(
 
 
 def sort_by_reward(browser: Chrome, items: list[LoggedTrajectory]) -> None:
-    reward = {item.id: item.total for item in items}
+    reward = {item.id: item.score.total for item in items}
     header = browser.find_element(By.XPATH, "//th/button[text()='Reward']")
     header.click()
     rewards = [reward[name] for name in shown_ids(browser)]
@@ -167,7 +167,7 @@ def test_a_step_can_be_chosen_in_a_curve(
     assert chosen in (3, 4)
     members = [item for item in run_items if item.step == chosen]
     assert shown_count(browser) == len(members)
-    mean = sum(item.total for item in members) / len(members)
+    mean = sum(item.score.total for item in members) / len(members)
     press(browser, "/")  # the pointer stays, and the value is that of the chosen step either way
     assert float(text_of(browser, ".chart output")) == pytest.approx(mean, abs=0.006)
 

@@ -55,7 +55,7 @@ def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
         alternatives=tuple(map(valid_text, read.alternatives)),
         category=read.source or "(none)",
         is_closed=_is_closed(read),
-        rule=read.rule,
+        rule=read.scheme,
         prompt=prompt,
         toolbox=toolbox if isinstance(toolbox, str) else None,
     )
@@ -63,7 +63,7 @@ def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
 
 def _is_closed(read: ScoredRow) -> bool:
     references = (read.reference, *read.alternatives)
-    return read.rule is ScoringScheme.VISUAL and all(map(_CLOSED.fullmatch, references))
+    return read.scheme is ScoringScheme.VISUAL and all(map(_CLOSED.fullmatch, references))
 
 
 def _prompt(row: Row, images: int) -> tuple[PromptMessage, ...]:

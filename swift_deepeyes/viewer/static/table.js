@@ -9,6 +9,8 @@ const COLUMNS = [
   { title: "Question", class: "asked", sort: (row) => row.question, cell: (row) => make("span", { title: row.question }, row.question) },
   { title: "Answer", class: "said", sort: (row) => `${["wrong", "unjudged", "right"].indexOf(row.result)}${row.answer}`, cell: answerCell },
   { title: "Reward", class: "number", sort: (row) => row.reward, cell: (row) => number(row.reward) },
+  // Accuracy is the mark beside the answer; every other term of the reward has a column.
+  ...head.terms.map((name) => ({ title: words(name).replace(/^./, (letter) => letter.toUpperCase()), class: "number", sort: (row) => row.terms[name], cell: (row) => number(row.terms[name]) })),
   { title: "Stop", class: "stop", sort: (row) => row.stop, cell: (row) => words(row.stop || "") },
   { title: "Turns", class: "number", sort: (row) => row.turns, cell: (row) => row.turns },
   { title: "Crops", class: "number", sort: (row) => row.crops, cell: (row) => row.crops || make("span", { class: "faint" }, "0") },
