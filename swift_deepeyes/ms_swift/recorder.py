@@ -64,20 +64,6 @@ class Recorder:
         self._pending: list[_Pending] = []
         self._log: TrajectoryLog | None = None
         self._has_failed = False
-        self._warned_sources: set[str] = set()
-
-    def warn_of_sources(self, rows: Sequence[ScoredRow]) -> None:
-        """Name a source that the method does not know, once per process."""
-        for row in rows:
-            source = row.source or "(none)"
-            if not row.is_known_source and source not in self._warned_sources:
-                self._warned_sources.add(source)
-                logger.warning(
-                    "data_source %r is not one of the method's; its rows are scored by the %s "
-                    "rules",
-                    source,
-                    row.scheme,
-                )
 
     def observe(
         self,

@@ -20,7 +20,7 @@ from swift_deepeyes.ms_swift.compat import AsyncORM
 from swift_deepeyes.ms_swift.launcher import tell_launcher
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError, SchedulerCheck
-from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, read_row
+from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, ScoredRow, read_row
 from swift_deepeyes.scoring.scheme import REWARD_TERMS
 from swift_deepeyes.scoring.score import SampleScore, score_batch
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
@@ -177,10 +177,22 @@ def _forget(key: tuple[int, ...], task: asyncio.Task[list[SampleScore]]) -> None
 
 async def _score(completions: Sequence[object], columns: Mapping[str, object]) -> list[SampleScore]:
     rows = [read_row(row) for row in _rows(completions, columns)]
-    process.recorder.warn_of_sources(rows)
+    _warn_of_sources(rows)
     scores = await score_batch(rows, _ask_judge, process.settings.scoring)
     process.recorder.observe(rows, scores, columns)
     return scores
+
+
+def _warn_of_sources(rows: Sequence[ScoredRow]) -> None:
+    """Name a source that the method does not know, once per process."""
+    for row in rows:
+        if not row.is_known_source:
+            source = row.source or "(none)"
+            process.warn_once(
+                f"data_source {source}",
+                f"data_source {source!r} is not one of the method's; its rows are scored by the "
+                f"{row.scheme} rules",
+            )
 
 
 def _rows(completions: Sequence[object], columns: Mapping[str, object]) -> list[dict[str, object]]:

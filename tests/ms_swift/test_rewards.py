@@ -260,6 +260,14 @@ def test_a_row_without_a_reference_warns_and_the_batch_goes_on(
     assert "1 of 2 rows" in warning and "vstar/8" in warning
 
 
+def test_an_unknown_source_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    columns = {"data_source": ["mine"] * 2, "solution": ["red"] * 2}
+    for _ in range(2):
+        asyncio.run(DeepEyesReward()(["<answer>red</answer>"] * 2, **columns))
+    (warning,) = [message for message in caplog.messages if "data_source" in message]
+    assert "'mine'" in warning and "visual rules" in warning
+
+
 def test_math_rows_in_the_same_batch() -> None:
     math = {
         "messages": [
