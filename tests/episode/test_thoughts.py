@@ -1,4 +1,4 @@
-"""Thoughts: one reading for the engine and for scoring, whatever the tags look like."""
+"""Thoughts: one extraction for the engine and for scoring, whatever the tags look like."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from swift_deepeyes.episode.thoughts import split_thoughts
 from swift_deepeyes.scoring.answers import find_answers
 from swift_deepeyes.scoring.extraction import FormatError
 from swift_deepeyes.scoring.scheme import ScoringScheme
-from swift_deepeyes.scoring.strict import read_strictly
+from swift_deepeyes.scoring.strict import extract_strictly
 from swift_deepeyes.scoring.transcript import Exchange, Transcript
 
 CALL = '<tool_call>{"name": "zoom", "arguments": {"bbox_2d": [1, 2, 3, 4]}}</tool_call>'
@@ -31,7 +31,7 @@ def asked(text: str) -> tuple[bool, list[str]]:
 
 def errors(text: str, opens: bool | None = None) -> set[FormatError]:
     transcript = Transcript(exchanges=(Exchange(text=text),), prompt_opens_thought=opens)
-    return set(read_strictly(transcript, ScoringScheme.VISUAL, "red").errors)
+    return set(extract_strictly(transcript, ScoringScheme.VISUAL, "red").errors)
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ PIECES = [
 def test_engine_and_scoring_agree_on_what_is_an_answer(text: str) -> None:
     """Where the strict rules find an answer to judge, the engine has ended on one."""
     transcript = Transcript(exchanges=(Exchange(text=text),))
-    reading = read_strictly(transcript, ScoringScheme.VISUAL, "red")
+    extraction = extract_strictly(transcript, ScoringScheme.VISUAL, "red")
     thoughts = split_thoughts(text)
     assert parse_turn(text).has_answer is ("<answer>" in thoughts.unquoted)
-    if reading.answer is not None:
+    if extraction.answer is not None:
         assert parse_turn(text).has_answer
     if not parse_turn(text).has_answer:
-        assert reading.answer is None and not reading.is_judged
+        assert extraction.answer is None and not extraction.is_judged
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.sampled_from([ANSWER, CALL]))
