@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swift_deepeyes.planning.measured import Comparison, Measured
-from swift_deepeyes.planning.plan import Certainty, Plan, Unit
+from swift_deepeyes.planning.plan import Certainty, FigureUnit, Plan
 from swift_deepeyes.planning.setup import Setup
 
 HOUR, MINUTE = 3600, 60
@@ -63,12 +63,12 @@ def render_measured(
     )
 
 
-def quantity_text(value: float, unit: Unit) -> str:
+def quantity_text(value: float, unit: FigureUnit) -> str:
     """A value with its unit, in digits that mean something."""
-    if unit is Unit.BYTES:
+    if unit is FigureUnit.BYTES:
         size, name = next(((s, n) for s, n in BYTE_UNITS if abs(value) >= s), (1, "B"))
         return f"{value / size:,.1f} {name}"
-    if unit is Unit.SECONDS:
+    if unit is FigureUnit.SECONDS:
         return _duration(value)
     text = f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2f}"
     return f"{text} {unit}".rstrip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from swift_deepeyes.dataset.published import DATASET_INFO
 from swift_deepeyes.demo.options import DemoOptions
 from swift_deepeyes.demo.toy.model import CONTEXT_TOKENS, MODEL_TYPE, TEMPLATE
 
@@ -118,7 +119,7 @@ def grpo_arguments(options: DemoOptions) -> list[str]:
         "--reward_funcs",
         *("deepeyes_reward", "deepeyes_accuracy", "deepeyes_format", "deepeyes_tool"),
         *("--reward_weights", "1", "0", "0", "0"),
-        *("--custom_dataset_info", str((options.data / "dataset_info.json").resolve())),
+        *("--custom_dataset_info", str((options.data / DATASET_INFO).resolve())),
         *("--dataset", DATASET),
         *("--use_vllm", "true"),
         *("--vllm_mode", "colocate"),

@@ -1,9 +1,9 @@
 """Start ms-swift commands as processes, and stop them with everything that they started.
 
-A killed `swift rollout` leaves vLLM workers behind that hold its ports, and the next run then talks
-to a ghost. So each command leads a process group of its own, and stopping means the group. torchrun
-puts its workers into groups of their own: all that a command started is also known by a variable
-that its processes inherit.
+A killed `swift rollout` leaves vLLM workers behind that hold its ports, and the next run then meets
+those instead of its own. So each command leads a process group of its own, and stopping means the
+group. torchrun puts its workers into groups of their own: all that a command started is also known
+by a variable that its processes inherit.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a run really did, from its log directory (`DEEPEYES_LOG_DIR`), beside what was planned.
 
-A plan rests on guessed lengths; a short run replaces them. The formulae stay `tokens`' own: fed
+A plan rests on assumed lengths; a short run replaces them. The formulae stay `tokens`' own: fed
 with what was measured, they must give what was measured.
 """
 
@@ -14,7 +14,7 @@ from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.metrics.counts import PREFIX
 from swift_deepeyes.planning.costs import judge_load, step_seconds
-from swift_deepeyes.planning.plan import Unit
+from swift_deepeyes.planning.plan import FigureUnit
 from swift_deepeyes.planning.setup import Lengths, Setup, image_tokens
 from swift_deepeyes.record.reader import read_metrics, read_trajectories
 from swift_deepeyes.record.record import METRICS_FILE
@@ -37,21 +37,21 @@ class Measured(FrozenModel):
     questions: float | None  # that the judge was given in a step
     step_seconds: float | None
 
-    def lengths(self, guessed: Lengths) -> Lengths:
-        """The lengths of a plan, with the guesses replaced by what was measured."""
+    def lengths(self, assumed: Lengths) -> Lengths:
+        """The lengths of a plan, with the assumptions replaced by what was measured."""
         known = {"mean_turns": self.turns, "mean_crop_share": self.crop_share}
         if self.turns and self.model_tokens is not None:
             known["mean_turn_tokens"] = max(1, round(self.model_tokens / self.turns))
         if self.turns and self.turns > 1 and self.crops is not None:
             known["mean_crop_rate"] = self.crops / (self.turns - 1)
-        return guessed.model_copy(update={name: v for name, v in known.items() if v is not None})
+        return assumed.model_copy(update={name: v for name, v in known.items() if v is not None})
 
 
 class Comparison(FrozenModel):
     """One quantity as planned and as measured."""
 
     name: str
-    unit: Unit
+    unit: FigureUnit
     planned: float
     measured: float | None
 
@@ -90,13 +90,13 @@ def compare(setup: Setup, measured: Measured) -> tuple[Comparison, ...]:
     questions = judge_load(setup.trajectories, seconds, setup.judge, setup.gpu).questions
     turns, rate = setup.lengths.mean_turns, setup.lengths.mean_crop_rate
     rows = (
-        ("trajectories of a step", Unit.NUMBER, setup.trajectories, measured.trajectories),
-        ("turns", Unit.NUMBER, turns, measured.turns),
-        ("model's turns", Unit.TOKENS, tokens.of_model, measured.model_tokens),
-        ("crops", Unit.NUMBER, (turns - 1) * rate, measured.crops),
-        ("image tokens", Unit.TOKENS, tokens.images, measured.image_tokens),
-        ("judge's questions of a step", Unit.NUMBER, questions, measured.questions),
-        ("step", Unit.SECONDS, seconds, measured.step_seconds),
+        ("trajectories of a step", FigureUnit.NUMBER, setup.trajectories, measured.trajectories),
+        ("turns", FigureUnit.NUMBER, turns, measured.turns),
+        ("model's turns", FigureUnit.TOKENS, tokens.of_model, measured.model_tokens),
+        ("crops", FigureUnit.NUMBER, (turns - 1) * rate, measured.crops),
+        ("image tokens", FigureUnit.TOKENS, tokens.images, measured.image_tokens),
+        ("judge's questions of a step", FigureUnit.NUMBER, questions, measured.questions),
+        ("step", FigureUnit.SECONDS, seconds, measured.step_seconds),
     )
     return tuple(Comparison(name=n, unit=u, planned=p, measured=m) for n, u, p, m in rows)
 

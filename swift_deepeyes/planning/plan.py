@@ -15,13 +15,13 @@ COMFORTABLE_SHARE = 0.9  # of a GPU's memory
 
 
 class Certainty(StrEnum):
-    """Whether a figure is arithmetic on what is known, or rests on a guess."""
+    """Whether a figure is arithmetic on what is known, or rests on an assumption."""
 
     EXACT = "exact"
     ESTIMATE = "estimate"
 
 
-class Unit(StrEnum):
+class FigureUnit(StrEnum):
     """What a figure counts."""
 
     NUMBER = ""
@@ -36,7 +36,7 @@ class Figure(FrozenModel):
 
     name: str
     value: float
-    unit: Unit
+    unit: FigureUnit
     certainty: Certainty
     how: str
 
@@ -73,11 +73,11 @@ def make_plan(setup: Setup) -> Plan:
     return Plan(sections=tuple(sections), warnings=tuple(_warnings(setup)))
 
 
-def _exact(name: str, value: float, unit: Unit, how: str) -> Figure:
+def _exact(name: str, value: float, unit: FigureUnit, how: str) -> Figure:
     return Figure(name=name, value=value, unit=unit, certainty=Certainty.EXACT, how=how)
 
 
-def _estimate(name: str, value: float, unit: Unit, how: str) -> Figure:
+def _estimate(name: str, value: float, unit: FigureUnit, how: str) -> Figure:
     return Figure(name=name, value=value, unit=unit, certainty=Certainty.ESTIMATE, how=how)
 
 
@@ -86,50 +86,52 @@ def _token_figures(setup: Setup) -> Iterator[Figure]:
     how = f"{lengths.max_pixels:,} pixels / {side}x{side}, and 2 marks"
     if not side:
         how = "the model takes no images"
-    yield _exact("largest image", image_tokens(lengths.max_pixels, side), Unit.TOKENS, how)
-    yield _estimate("prompt", mean.prompt, Unit.TOKENS, "text and the largest image")
+    yield _exact("largest image", image_tokens(lengths.max_pixels, side), FigureUnit.TOKENS, how)
+    yield _estimate("prompt", mean.prompt, FigureUnit.TOKENS, "text and the largest image")
     how = f"{lengths.mean_turns:g} turns x {lengths.mean_turn_tokens}"
-    yield _estimate("model's turns", mean.of_model, Unit.TOKENS, how)
+    yield _estimate("model's turns", mean.of_model, FigureUnit.TOKENS, how)
     crops = f"{(lengths.mean_turns - 1) * lengths.mean_crop_rate:g} crops"
     how = f"{crops} of {lengths.mean_crop_share:.0%} of the image, and text"
-    yield _estimate("observations", mean.observed, Unit.TOKENS, how)
-    yield _estimate("image tokens", mean.images, Unit.TOKENS, "of the image and the crops")
-    yield _estimate("mean trajectory", mean.total, Unit.TOKENS, "prompt, turns and observations")
+    yield _estimate("observations", mean.observed, FigureUnit.TOKENS, how)
+    yield _estimate("image tokens", mean.images, FigureUnit.TOKENS, "of the image and the crops")
+    yield _estimate(
+        "mean trajectory", mean.total, FigureUnit.TOKENS, "prompt, turns and observations"
+    )
     prompt, response = lengths.max_prompt_tokens, lengths.max_response_tokens
     how = f"limits: prompt {prompt:,}, response {response:,}"
-    yield _exact("longest trajectory", setup.longest_tokens.total, Unit.TOKENS, how)
+    yield _exact("longest trajectory", setup.longest_tokens.total, FigureUnit.TOKENS, how)
 
 
 def _batch_figures(setup: Setup) -> Iterator[Figure]:
     prompts, rows = setup.prompts, setup.rows
     how = f"per step: {prompts} prompts x {setup.generations} generations"
-    yield _exact("trajectories", setup.trajectories, Unit.NUMBER, how)
+    yield _exact("trajectories", setup.trajectories, FigureUnit.NUMBER, how)
     how = f"{rows:,} rows / {prompts} prompts"
-    yield _exact("steps per epoch", math.ceil(rows / prompts), Unit.NUMBER, how)
+    yield _exact("steps per epoch", math.ceil(rows / prompts), FigureUnit.NUMBER, how)
     how = f"in {setup.steps} steps"
-    yield _exact("epochs", setup.steps * prompts / rows, Unit.NUMBER, how)
+    yield _exact("epochs", setup.steps * prompts / rows, FigureUnit.NUMBER, how)
 
 
 def _rollout_figures(setup: Setup) -> Iterator[Figure]:
     model, engines = setup.model, setup.engines
     where = "on their own GPUs" if setup.mode is Mode.SERVER else "on the trainer's GPUs"
     how = f"{setup.generating_gpus} GPUs {where} / {setup.engine_gpus} per engine"
-    yield _exact("engines", engines, Unit.NUMBER, how)
-    yield _exact("weights", costs.weight_bytes(model), Unit.BYTES, "parameters x 2 (bf16)")
+    yield _exact("engines", engines, FigureUnit.NUMBER, how)
+    yield _exact("weights", costs.weight_bytes(model), FigureUnit.BYTES, "parameters x 2 (bf16)")
     layers = f"{model.kv_layers} of " * (model.kv_layers < model.layers) + f"{model.layers}"
     how = f"2 x {layers} layers x {model.kv_heads} heads x {model.head_dim} x 2"
-    yield _exact("KV cache per token", costs.kv_bytes_per_token(model), Unit.BYTES, how)
+    yield _exact("KV cache per token", costs.kv_bytes_per_token(model), FigureUnit.BYTES, how)
     if model.state_bytes:
         how = "per trajectory: the other layers (linear attention), fp32"
-        yield _exact("state", model.state_bytes, Unit.BYTES, how)
+        yield _exact("state", model.state_bytes, FigureUnit.BYTES, how)
     how = f"{setup.rollout_memory_share:.0%} of the memory, less weights and 4 GB per GPU"
-    yield _estimate("KV cache", costs.kv_cache_bytes(setup), Unit.BYTES, how)
+    yield _estimate("KV cache", costs.kv_cache_bytes(setup), FigureUnit.BYTES, how)
     fit = costs.rollouts_that_fit(setup, setup.mean_tokens.total)
     how = f"of {setup.trajectories / engines:g} per step and engine; prompts not shared"
-    yield _estimate("mean rollouts that fit", fit, Unit.NUMBER, how)
+    yield _estimate("mean rollouts that fit", fit, FigureUnit.NUMBER, how)
     fit = costs.rollouts_that_fit(setup, setup.longest_tokens.total)
     how = "with every trajectory at its limit"
-    yield _estimate("longest rollouts that fit", fit, Unit.NUMBER, how)
+    yield _estimate("longest rollouts that fit", fit, FigureUnit.NUMBER, how)
 
 
 def _training_figures(setup: Setup) -> Iterator[Figure]:
@@ -143,13 +145,13 @@ def _training_figures(setup: Setup) -> Iterator[Figure]:
         "logits": "response x vocabulary x 6; a fused loss needs less",
         "pixels": f"24 per pixel, {setup.micro_steps_per_generation} trajectories waiting",
     }.items():
-        yield _estimate(name, getattr(used, name), Unit.BYTES, how)
-    yield _estimate("mean sum", used.total, Unit.BYTES, "of the mean trajectory")
-    yield _estimate("longest sum", worst.total, Unit.BYTES, "of the longest trajectory")
+        yield _estimate(name, getattr(used, name), FigureUnit.BYTES, how)
+    yield _estimate("mean sum", used.total, FigureUnit.BYTES, "of the mean trajectory")
+    yield _estimate("longest sum", worst.total, FigureUnit.BYTES, "of the longest trajectory")
     if setup.is_offloaded:
         how = "in the memory of all training nodes: parameters x 16"
         offloaded = setup.model.parameters * costs.TRAINED_BYTES
-        yield _estimate("offloaded", offloaded, Unit.BYTES, how)
+        yield _estimate("offloaded", offloaded, FigureUnit.BYTES, how)
 
 
 def _time_figures(setup: Setup) -> Iterator[Figure]:
@@ -167,22 +169,22 @@ def _time_figures(setup: Setup) -> Iterator[Figure]:
         ("step", seconds.total, "without judge, weight transfer and tail"),
         ("run", setup.steps * seconds.total, f"{setup.steps} such steps"),
     ):
-        yield _estimate(name, value, Unit.SECONDS, how)
+        yield _estimate(name, value, FigureUnit.SECONDS, how)
 
 
 def _judge_figures(setup: Setup) -> Iterator[Figure]:
     judge, seconds = setup.judge, costs.step_seconds(setup, setup.mean_tokens).total
     load = costs.judge_load(setup.trajectories, seconds, judge, setup.gpu)
     how = "per step, in one burst at its end"
-    yield _exact("questions", load.questions, Unit.NUMBER, how)
+    yield _exact("questions", load.questions, FigureUnit.NUMBER, how)
     how = f"to take {costs.JUDGE_STEP_SHARE:.0%} of a step: {load.seconds_allowed:.0f} s"
-    yield _estimate("rate needed", load.rate_needed, Unit.RATE, how)
+    yield _estimate("rate needed", load.rate_needed, FigureUnit.RATE, how)
     size, tokens = judge.parameters / 1e9, costs.JUDGE_QUESTION_TOKENS
     how = f"{size:.0f} B on {judge.gpus} GPUs, {tokens} tokens each"
-    yield _estimate("rate of a replica", load.rate_of_a_replica, Unit.RATE, how)
-    yield _estimate("replicas", load.replicas, Unit.NUMBER, "to stay off the critical path")
+    yield _estimate("rate of a replica", load.rate_of_a_replica, FigureUnit.RATE, how)
+    yield _estimate("replicas", load.replicas, FigureUnit.NUMBER, "to stay off the critical path")
     alone = load.seconds_of_one_replica
-    yield _estimate("with one replica", alone, Unit.SECONDS, "added to every step")
+    yield _estimate("with one replica", alone, FigureUnit.SECONDS, "added to every step")
 
 
 def _warnings(setup: Setup) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A stand-in for vLLM's NCCL communicator that moves tensors through the group's TCP store.
+"""A replacement of vLLM's NCCL communicator that moves tensors through the group's TCP store.
 
 Slow, and fast enough for a model of a few megabytes. It has the members that ms-swift uses and no
 more.

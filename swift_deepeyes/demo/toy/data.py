@@ -17,7 +17,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from swift_deepeyes.dataset.columns import (
+    ABILITY,
+    DATA_SOURCE,
+    ENV_NAME,
+    EXTRA_INFO,
+    IMAGES,
+    PROMPT,
+    REWARD_MODEL,
+    TO_MESSAGES,
+)
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
+from swift_deepeyes.dataset.published import DATASET_INFO
 from swift_deepeyes.demo.toy import wording
 from swift_deepeyes.demo.toy.scenes import ROOMS, Pattern, draw, random_scene, to_png
 
@@ -34,13 +45,13 @@ def schema(index_type: pa.DataType) -> pa.Schema:
     extra += [("answer", pa.string()), ("question", pa.string())]
     return pa.schema(
         [
-            ("data_source", pa.string()),
-            ("ability", pa.string()),
-            ("env_name", pa.string()),
-            ("prompt", pa.list_(message)),
-            ("images", pa.list_(image)),
-            ("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
-            ("extra_info", pa.struct(extra)),
+            (DATA_SOURCE, pa.string()),
+            (ABILITY, pa.string()),
+            (ENV_NAME, pa.string()),
+            (PROMPT, pa.list_(message)),
+            (IMAGES, pa.list_(image)),
+            (REWARD_MODEL, pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
+            (EXTRA_INFO, pa.struct(extra)),
         ]
     )
 
@@ -64,7 +75,7 @@ def build_data(folder: Path, seed: int, rows: int, *, other_rows: int = 16) -> T
         vstar=folder / "toy_vstar.parquet",
         chart=folder / "toy_chart.parquet",
         thinklite=folder / "toy_thinklite.parquet",
-        dataset_info=folder / "dataset_info.json",
+        dataset_info=folder / DATASET_INFO,
     )
     plan: list[tuple[Path, Callable[[random.Random, int], Row], int, pa.DataType]] = [
         (files.vstar, _vstar_row, rows, pa.string()),
@@ -86,11 +97,7 @@ def _write(path: Path, rows: Iterable[Row], row_schema: pa.Schema) -> None:
 def _write_dataset_info(files: ToyFiles) -> None:
     """Names of their own (`toy_…`), so that they never collide with the real data's names."""
     entries = [
-        {
-            "dataset_path": path.name,
-            "dataset_name": path.stem,
-            "columns": {"prompt": "messages"},
-        }
+        {"dataset_path": path.name, "dataset_name": path.stem, "columns": TO_MESSAGES}
         for path in (files.vstar, files.chart, files.thinklite)
     ]
     files.dataset_info.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
@@ -152,16 +159,16 @@ def _row(
     index: int | str,
 ) -> Row:
     return {
-        "data_source": source,
-        "ability": "vl_chart" if source == "chart" else "vl_agent",
-        "env_name": environment,
-        "prompt": [
+        DATA_SOURCE: source,
+        ABILITY: "vl_chart" if source == "chart" else "vl_agent",
+        ENV_NAME: environment,
+        PROMPT: [
             {"role": "system", "content": system},
             {"role": "user", "content": user},
         ],
-        "images": [{"bytes": image, "path": None}],
-        "reward_model": {"style": "model", "ground_truth": answer},
-        "extra_info": {
+        IMAGES: [{"bytes": image, "path": None}],
+        REWARD_MODEL: {"style": "model", "ground_truth": answer},
+        EXTRA_INFO: {
             "split": "train",
             "index": index,
             "answer": answer,

@@ -56,8 +56,8 @@ def _store(images: Path, scene: Scene, cut_room: int | None = None) -> str:
     name = f"{scene.pattern}_{scene.room}_{scene.shift[0]}_{scene.shift[1]}_{cut_room}.png"
     path = images.resolve() / name
     if not path.exists():
-        picture = draw(scene)
+        image = draw(scene)
         if cut_room is not None:
-            picture = cut(picture, room_box(cut_room))
-        path.write_bytes(to_png(picture))
+            image = cut(image, room_box(cut_room))
+        path.write_bytes(to_png(image))
     return str(path)
