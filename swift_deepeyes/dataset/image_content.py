@@ -7,17 +7,14 @@ within reach (a URL, a missing file) is None.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import io
-from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 
 from PIL import Image
 
+from swift_deepeyes.dataset.images import BadImageError, as_entry, decode_base64, read_image
+
 _HEADER_CHARACTERS = 16_384  # a multiple of 4; holds the header of any usual image
-_PATH_CHARACTERS = 1024
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 _NAME_CHARACTERS = 32
 
@@ -27,27 +24,19 @@ Header = tuple[str, tuple[int, int]]
 
 def image_bytes(image: object) -> bytes | None:
     """The file's content."""
-    if isinstance(image, Mapping):
-        content = image.get("bytes")
-        return content if isinstance(content, bytes) else image_bytes(image.get("path"))
-    if not isinstance(image, str):
+    try:
+        return read_image(as_entry(image))
+    except BadImageError:
         return None
-    file = _file(image)
-    if file is not None:
-        try:
-            return file.read_bytes()
-        except OSError:
-            return None
-    return _decoded(_base64_part(image))
 
 
 def image_size(image: object) -> tuple[int, int] | None:
     """Width and height in pixels, from the header where that is enough."""
-    if isinstance(image, str) and _file(image) is None:
-        header = read_header(_decoded(_base64_part(image)[:_HEADER_CHARACTERS]) or b"")
-        if header is not None:
-            return header[1]
-    header = read_header(image_bytes(image) or b"")
+    header = None
+    if isinstance(image, str) and len(image) > _HEADER_CHARACTERS:  # no path is so long
+        start = image.partition(",")[2] if image.startswith("data:") else image
+        header = read_header(decode_base64(start[:_HEADER_CHARACTERS]) or b"")
+    header = header or read_header(image_bytes(image) or b"")
     return header[1] if header is not None else None
 
 
@@ -66,26 +55,4 @@ def read_header(content: bytes) -> Header | None:
             return image.format or "", image.size
     # Pillow's parsers raise many things at hostile bytes; all of them mean the same here.
     except Exception:
-        return None
-
-
-def _file(image: str) -> Path | None:
-    """The file that a string names, if it names one."""
-    if len(image) > _PATH_CHARACTERS or image.startswith("data:"):
-        return None
-    try:
-        path = Path(image)
-        return path if path.is_file() else None
-    except (OSError, ValueError):
-        return None
-
-
-def _base64_part(image: str) -> str:
-    return image.partition(",")[2] if image.startswith("data:") else image
-
-
-def _decoded(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text)
-    except (binascii.Error, ValueError):
         return None

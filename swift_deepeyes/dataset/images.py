@@ -148,7 +148,7 @@ def _read_text(text: str) -> bytes:
             return file.read_bytes()
         except OSError as error:
             raise BadImageError(f"{error.strerror}: {_quoted(text)}", ImageFault.MISSING) from error
-    content = _decode_base64(text)
+    content = decode_base64(text)
     if content is None:
         raise BadImageError(f"no such file: {_quoted(text)}", ImageFault.MISSING)
     return content
@@ -169,8 +169,8 @@ def _find_file(path: str) -> Path | None:
     return None
 
 
-def _decode_base64(text: str) -> bytes | None:
-    """What ms-swift decodes; but for spaces, other characters than base64's make it a path."""
+def decode_base64(text: str) -> bytes | None:
+    """A data URI or bare base64, as ms-swift decodes it; None for other characters: it is a path."""
     if text.startswith(DATA_URI):
         match = _DATA_URI.match(text)
         if match is None:
