@@ -170,7 +170,7 @@ def _find_file(path: str) -> Path | None:
 
 
 def decode_base64(text: str) -> bytes | None:
-    """A data URI or bare base64, as ms-swift decodes it; None for other characters: it is a path."""
+    """A data URI or bare base64, as ms-swift decodes it; None for other characters: a path."""
     if text.startswith(DATA_URI):
         match = _DATA_URI.match(text)
         if match is None:
