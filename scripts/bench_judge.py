@@ -31,8 +31,7 @@ from multiprocessing.synchronize import Event
 from openai import OpenAI
 
 from swift_deepeyes.judge import make_judge
-from swift_deepeyes.judge.client import request_body
-from swift_deepeyes.judge.guidance import Guidance
+from swift_deepeyes.judge.request import Guidance, request_body
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
 from swift_deepeyes.settings import JudgeKind, ScoringMode, Settings
 

@@ -10,13 +10,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from swift_deepeyes.dataset.images import BadImageError, ImageFault
+from swift_deepeyes.proxy import proxy_for
+
+if TYPE_CHECKING:
+    import httpx
 
 SECONDS = 20.0
 """For one image, all attempts together."""
 CONNECT_SECONDS = 5.0
 ATTEMPTS = 2
+MOST_REDIRECTS = 5
 MAX_BYTES = 256 * 2**20
 DEAD_AFTER = 8
 """So many images of a host in a row that could not connect, and it is not asked again."""
@@ -60,19 +66,33 @@ def _attempts(address: str, host: str) -> bytes:
 
 
 def _get(address: str, end: float) -> bytes:
+    """The content, redirects followed: each host by the rule for its own proxy."""
     import httpx
 
-    timeout = httpx.Timeout(max(end - time.monotonic(), 0.1), connect=CONNECT_SECONDS)
-    chunks: list[bytes] = []
-    with httpx.stream("GET", address, timeout=timeout, follow_redirects=True) as response:
-        response.raise_for_status()
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            if time.monotonic() > end:
-                raise _bad(address, f"not complete after {SECONDS:.0f} seconds")
-            if sum(map(len, chunks)) > MAX_BYTES:
-                raise _bad(address, f"more than {MAX_BYTES >> 20} MiB")
-    return b"".join(chunks)
+    for _ in range(MOST_REDIRECTS + 1):
+        # With a transport of our own, httpx reads no proxy from the environment.
+        transport = httpx.HTTPTransport(proxy=proxy_for(address, "socksio"))
+        timeout = httpx.Timeout(max(end - time.monotonic(), 0.1), connect=CONNECT_SECONDS)
+        with (
+            httpx.Client(transport=transport, timeout=timeout) as client,
+            client.stream("GET", address) as response,
+        ):
+            if response.next_request is None:
+                response.raise_for_status()
+                return _read(response, address, end)
+            address = str(response.next_request.url)
+    raise _bad(address, f"more than {MOST_REDIRECTS} redirects")
+
+
+def _read(response: httpx.Response, address: str, end: float) -> bytes:
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if time.monotonic() > end:
+            raise _bad(address, f"not complete after {SECONDS:.0f} seconds")
+        if len(content) > MAX_BYTES:
+            raise _bad(address, f"more than {MAX_BYTES >> 20} MiB")
+    return bytes(content)
 
 
 def _count(host: str, change: int) -> None:

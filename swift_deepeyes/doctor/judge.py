@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from swift_deepeyes.doctor.finding import Finding, failed, ok
-from swift_deepeyes.judge import make_judge
-from swift_deepeyes.judge.check import ServerKind, check_known_cases, identify_server
-from swift_deepeyes.judge.errors import JudgeError
+from swift_deepeyes.chat.address import AddressError
+from swift_deepeyes.chat.client import ClientSetupError
+from swift_deepeyes.chat.identity import ServerKind, identify_server
+from swift_deepeyes.doctor.finding import Finding, Health, failed, ok
+from swift_deepeyes.judge import JudgeError, make_judge
+from swift_deepeyes.judge.check import check_known_cases
+from swift_deepeyes.judge.errors import NAMES
 from swift_deepeyes.settings import JudgeKind, Settings
+
+_CASES = "swift-deepeyes doctor --judge-cases puts all labelled cases to it"
 
 
 def check_judge(settings: Settings) -> list[Finding]:
@@ -18,18 +23,20 @@ def check_judge(settings: Settings) -> list[Finding]:
     else:
         urls, key = settings.judge_base_url, settings.judge_api_key
         findings = [_identify(url, key) for url in urls]
-        if any(finding.fix for finding in findings):
+        if any(finding.health is Health.FAILED for finding in findings):
             return findings
     return [*findings, _known_cases(settings)]
 
 
 def _identify(url: str, api_key: str) -> Finding:
-    identity = asyncio.run(identify_server(url, api_key))
+    check = "judge server"
+    try:
+        identity = asyncio.run(identify_server(url, api_key))
+    except (AddressError, ClientSetupError) as error:
+        return failed(check, str(error), f"set {NAMES.url}")
     if identity.kind is ServerKind.CHAT:
-        return ok(
-            "judge server", f"{identity.url} serves {', '.join(identity.models) or 'no model'}"
-        )
-    return failed("judge server", identity.problem(), "set DEEPEYES_JUDGE_BASE_URL")
+        return ok(check, f"{identity.url} serves {', '.join(identity.models) or 'no model'}")
+    return failed(check, identity.found(NAMES), identity.fix(NAMES))
 
 
 def _known_cases(settings: Settings) -> Finding:
@@ -38,8 +45,8 @@ def _known_cases(settings: Settings) -> Finding:
     try:
         problems = asyncio.run(check_known_cases(make_judge(patient)))
     except JudgeError as error:
-        return failed("judge verdicts", str(error), "see above")
+        return failed("judge verdicts", error.found, error.fix or _CASES)
     if problems:
         fix = "use a larger judge model; small judges have made tool use collapse (DeepEyes #78)"
         return failed("judge verdicts", "; ".join(problems), fix)
-    return ok("judge verdicts", "a right and a wrong answer are told apart")
+    return ok("judge verdicts", "a right and a wrong answer are distinguished")

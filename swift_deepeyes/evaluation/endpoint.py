@@ -1,33 +1,33 @@
 """The server under evaluation: one chat call with retries. A failure is never an answer.
 
-Plain httpx: what a body holds has to be checked here in any case (`reply`), a broken one is asked
-again, and every failed try is counted for the report.
+Three errors leave it: a server that may answer another time (`ServerFailedError`), one that
+understood and refuses (`ServerRefusedError`), and a reply that is not the model's text
+(`UnusableReplyError`). Every failed try is counted for the report.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-import httpx
-
-from swift_deepeyes.chat.proxy import ProxySettingError, proxy_for, without_password
-from swift_deepeyes.evaluation.config import Sampling
-from swift_deepeyes.evaluation.failures import (
+from swift_deepeyes.chat.address import Address, AddressError
+from swift_deepeyes.chat.client import ChatClient, ClientSetupError
+from swift_deepeyes.chat.failures import (
     Cause,
     FailedCallError,
-    ServerFailedError,
-    ServerRefusedError,
-    UnusableReplyError,
+    SettingNames,
     failure_of_status,
-    failure_of_transport,
 )
-from swift_deepeyes.evaluation.reply import Reply, parse_json, parse_reply
-from swift_deepeyes.evaluation.served_model import Listing, UnknownModelError
+from swift_deepeyes.chat.identity import Listing, ServerKind, identify, read_listings
+from swift_deepeyes.chat.reply import Finish, Reply, parse_json
+from swift_deepeyes.errors import DeepEyesError
+from swift_deepeyes.evaluation.config import Sampling
+from swift_deepeyes.evaluation.served_model import UnknownModelError
+from swift_deepeyes.proxy import ProxySettingError, proxy_for
 
 __all__ = [
     "Endpoint",
@@ -41,9 +41,41 @@ __all__ = [
 T = TypeVar("T")
 Messages = list[dict[str, Any]]
 
+NAMES = SettingNames(
+    url="--base-url",
+    key="--api-key, or OPENAI_API_KEY",
+    model="--model",
+    timeout="--timeout",
+    concurrency="--concurrency",
+    context="--max-context",
+)
 _LONGEST_PAUSE_SECONDS = 30.0
-_MOST_BYTES = 64 * 2**20
-"""Of a body. The longest reply that a server may write has some hundred kilobytes."""
+_CONTEXT = re.compile(
+    r"(?:maximum (?:context|model) length|context length|max_model_len)\D{0,24}(\d+)", re.IGNORECASE
+)
+_IMAGES = re.compile(r"at most (\d+) image", re.IGNORECASE)
+
+
+class ServerFailedError(DeepEyesError):
+    """No usable reply after all tries; another time it may work."""
+
+
+class ServerRefusedError(DeepEyesError):
+    """The server understood and refuses: asking the same again is no use.
+
+    `max_context` (tokens) and `max_images` (per prompt) are set where it names such a limit.
+    """
+
+    def __init__(
+        self, message: str, *, max_context: int | None = None, max_images: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.max_context = max_context
+        self.max_images = max_images
+
+
+class UnusableReplyError(DeepEyesError):
+    """A reply that does not hold what the model wrote; the message says what took it."""
 
 
 class Endpoint:
@@ -62,34 +94,22 @@ class Endpoint:
         retries: int = 5,
         first_pause_seconds: float = 1.0,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._shown_url = without_password(self._base_url)
         self._timeout = timeout_seconds
         self._retries = retries
         self._first_pause = first_pause_seconds
         self.failed_tries: Counter[str] = Counter()
         self.restored_thoughts = 0
-        _check_address(self._base_url, api_key)
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise ServerFailedError("--api-key (OPENAI_API_KEY) holds characters that no key has.")
         try:
-            self._proxy = proxy_for(self._base_url)
-            transport = httpx.AsyncHTTPTransport(
-                proxy=self._proxy, limits=httpx.Limits(max_connections=None)
-            )
-        except ProxySettingError as error:
+            self._address = Address.of(base_url, NAMES.url)
+            proxy_for(self._address.url)
+        except (AddressError, ProxySettingError) as error:
             raise ServerFailedError(str(error)) from None
-        except OSError as error:
-            raise ServerFailedError(f"SSL_CERT_FILE or SSL_CERT_DIR: {error}") from error
-        # A server without a key takes any, but no header may end in a space.
-        headers = {
-            "Authorization": f"Bearer {api_key.strip() or 'EMPTY'}",
-            "Content-Type": "application/json",
-        }
-        # With a transport of our own, httpx reads no proxy from the environment.
-        self._client = httpx.AsyncClient(
-            headers=headers, timeout=timeout_seconds, transport=transport
-        )
+        self._client = ChatClient(api_key)
 
     async def __aenter__(self) -> Endpoint:
+        await self._client.__aenter__()
         return self
 
     async def __aexit__(
@@ -98,15 +118,15 @@ class Endpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._client.aclose()
+        await self._client.__aexit__(kind, error, traceback)
 
     async def find_model(self, name: str | None) -> Listing:
         """The model `name`, or the only one. Raises `ServerFailedError`, `UnknownModelError`."""
         try:
             known = await self._retrying(self._list_models)
         except (ServerFailedError, ServerRefusedError) as error:
-            message = f"{self._shown_url} does not list its models: {error}"
-            raise ServerFailedError(message) from error
+            message = f"{self._address.url} does not list its models: {error}"
+            raise ServerFailedError(await self._who() or message) from error
         if name is None and len(known) == 1:
             return next(iter(known.values()))
         if name is None or name not in known:
@@ -114,6 +134,12 @@ class Endpoint:
                 f"Say with --model which one: {', '.join(known) or 'none listed'}."
             )
         return known[name]
+
+    async def _who(self) -> str:
+        """Which server of another kind listens there, with the fix; empty where that is open."""
+        identity = await identify(self._client, self._address, min(self._timeout, 5.0))
+        is_plain = identity.kind in (ServerKind.ROLLOUT, ServerKind.WRONG_PATH)
+        return identity.problem(NAMES) if is_plain else ""
 
     async def complete(
         self, model: str, messages: Messages, sampling: Sampling, *, seed: int
@@ -128,6 +154,8 @@ class Endpoint:
             "seed": seed,
         }
         reply = await self._retrying(lambda: self._ask(body))
+        if reply.loss is not None:
+            raise UnusableReplyError(reply.loss)
         self.restored_thoughts += reply.thought_restored
         return reply
 
@@ -137,83 +165,50 @@ class Endpoint:
         for tries_left in range(self._retries, -1, -1):
             try:
                 return await call()
+            except ClientSetupError as error:
+                raise ServerFailedError(str(error)) from error
             except FailedCallError as failure:
                 if failure.is_final:
-                    raise failure.refusal(self._base_url) from failure
+                    raise self._refusal(failure) from failure
                 self.failed_tries[failure.kind] += 1
                 if tries_left == 0:
                     raise ServerFailedError(
                         f"no reply after {self._retries + 1} tries, the last: "
-                        f"{failure.told(self._base_url)}"
+                        f"{failure.explained(self._address, NAMES)}"
                     ) from failure
                 await asyncio.sleep(min(failure.retry_after or pause, _LONGEST_PAUSE_SECONDS))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise AssertionError("the last try returns or raises")
 
+    def _refusal(self, failure: FailedCallError) -> ServerRefusedError:
+        """The failure as the error that ends a trial, with the limits that it names."""
+        return ServerRefusedError(
+            failure.explained(self._address, NAMES),
+            max_context=_number(_CONTEXT, failure.detail),
+            max_images=_number(_IMAGES, failure.detail),
+        )
+
     async def _list_models(self) -> dict[str, Listing]:
-        data = await self._send("GET", "/models")
-        try:
-            listed = parse_json(data).get("data")
-        except FailedCallError as failure:
-            raise FailedCallError(Cause.NO_MODELS, failure.detail) from failure
-        if not isinstance(listed, list):
+        answer = await self._client.send("GET", self._address, "/models", self._timeout)
+        if answer.status != 200:
+            raise failure_of_status(answer.status, answer.data, answer.headers, answer.proxy)
+        listings = read_listings(answer.data)
+        if listings is None:
+            try:
+                parse_json(answer.data)
+            except FailedCallError as failure:
+                raise FailedCallError(Cause.NO_MODELS, failure.detail) from failure
             raise FailedCallError(Cause.NO_MODELS, "HTTP 200, without `data`")
-        found = [_listing(entry) for entry in listed if isinstance(entry, dict)]
-        return {listing.id: listing for listing in found if listing.id}
+        return {listing.id: listing for listing in listings}
 
     async def _ask(self, body: dict[str, Any]) -> Reply:
-        return parse_reply(await self._send("POST", "/chat/completions", body))
-
-    async def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        """One request; returns the body of a 200. Raises `FailedCallError`."""
-        content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._client.stream(method, self._base_url + path, content=content) as response,
-            ):
-                data = await _read(response)
-        except TimeoutError:
-            raise FailedCallError(Cause.TIMEOUT, f"no reply within {self._timeout:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise failure_of_transport(error, self._proxy) from error
-        if response.status_code != httpx.codes.OK:
-            raise failure_of_status(response.status_code, data, response.headers, self._proxy)
-        return data
+        """One try. What a server broke off is worth another one."""
+        reply = await self._client.complete(self._address, body, self._timeout)
+        if reply.finish is Finish.ABORTED:
+            raise FailedCallError(Cause.ABORTED, "finish_reason abort")
+        return reply
 
 
-async def _read(response: httpx.Response) -> bytes:
-    """The whole body, as long as it is one that a server may send."""
-    data = bytearray()
-    async for chunk in response.aiter_bytes():
-        data += chunk
-        if len(data) > _MOST_BYTES:
-            raise FailedCallError(Cause.BAD_BODY, f"a body of more than {_MOST_BYTES >> 20} MB")
-    return bytes(data)
-
-
-def _listing(entry: dict[str, Any]) -> Listing:
-    """One entry of a model list; of another type than vLLM's is as not told."""
-    name, root, longest = (entry.get(key) for key in ("id", "root", "max_model_len"))
-    is_length = isinstance(longest, int) and not isinstance(longest, bool) and longest > 0
-    return Listing(
-        id=name if isinstance(name, str) else "",
-        root=root if isinstance(root, str) else None,
-        max_model_len=longest if is_length else None,
-    )
-
-
-def _check_address(base_url: str, api_key: str) -> None:
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, ValueError) as error:
-        shown = without_password(base_url)
-        raise ServerFailedError(f"--base-url {shown} is no address: {error}") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        shown = without_password(base_url)
-        raise ServerFailedError(
-            f"--base-url {shown} is no address: it starts with http:// or https://, as in "
-            "http://127.0.0.1:8000/v1"
-        )
-    if not (api_key.isascii() and api_key.isprintable()):
-        raise ServerFailedError("--api-key (OPENAI_API_KEY) holds characters that no key has.")
+def _number(pattern: re.Pattern[str], text: str) -> int | None:
+    match = pattern.search(text)
+    return int(match[1]) if match else None

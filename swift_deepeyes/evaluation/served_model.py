@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from swift_deepeyes.chat.identity import Listing
 from swift_deepeyes.episode.boxes import Frame
 from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.errors import DeepEyesError
@@ -40,14 +41,6 @@ class Stated(FrozenModel):
     min_pixels: int | None = None
     max_pixels: int | None = None
     max_context: int | None = None
-
-
-class Listing(FrozenModel):
-    """One entry of a server's model list. `root` and `max_model_len` are vLLM's."""
-
-    id: str
-    root: str | None = None
-    max_model_len: int | None = None
 
 
 class ServedModel(FrozenModel):

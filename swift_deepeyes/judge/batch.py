@@ -9,17 +9,14 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-import aiohttp
-
-from swift_deepeyes.judge.caller import Caller, Inquiry
-from swift_deepeyes.judge.client import Reply
+from swift_deepeyes.chat.client import ChatClient
+from swift_deepeyes.chat.failures import FailedCallError, RequestRefusedError
+from swift_deepeyes.chat.reply import Reply
+from swift_deepeyes.judge.caller import Caller, FailedAtServerError, Inquiry
 from swift_deepeyes.judge.contact import Contact
-from swift_deepeyes.judge.errors import CallFailedError, FailureKind, RequestRefusedError
-from swift_deepeyes.judge.limits import JudgeLimits
-from swift_deepeyes.judge.policy import Policy
-from swift_deepeyes.judge.race import CallFailedAtServerError
+from swift_deepeyes.judge.policy import JudgeLimits, Policy
 from swift_deepeyes.judge.rules import decide
-from swift_deepeyes.judge.server import Pool, Server
+from swift_deepeyes.judge.server import Pool, Server, is_overload, is_server_error
 from swift_deepeyes.judge.stats import JudgeCounts
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, Verdict
 
@@ -27,7 +24,7 @@ FRESH_ROUNDS = 1  # more tries for a question whose failures may have been the s
 
 
 @dataclass
-class Attempts:
+class QuestionTries:
     """How one question fared so far. Times are `time.monotonic()` seconds."""
 
     failures: int = 0  # since the last fresh start
@@ -38,12 +35,12 @@ class Attempts:
     failed_at: Server | None = None
     met_error: bool = False  # a 5xx
 
-    def note(self, server: Server, failure: CallFailedError) -> None:
+    def note(self, server: Server, failure: FailedCallError) -> None:
         """Another call failed, at `server`."""
         self.failures += 1
         self.failure_before, self.last_failure = self.last_failure, time.monotonic()
         self.failed_at = server
-        self.met_error |= failure.kind is FailureKind.SERVER_ERROR
+        self.met_error |= is_server_error(failure)
 
     def start_afresh(self) -> None:
         """Forget the failures: the judge was away, they were not this question's."""
@@ -56,18 +53,18 @@ class Batch:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        client: ChatClient,
         pool: Pool,
         policy: Policy,
         limits: JudgeLimits,
-        tally: JudgeCounts,
+        counts: JudgeCounts,
     ) -> None:
         self._pool = pool
         self._policy = policy
         self._limits = limits
-        self._tally = tally
-        self._contact = Contact(session, pool, limits, tally)
-        self._caller = Caller(session, pool, limits, tally, self._contact)
+        self._counts = counts
+        self._contact = Contact(client, pool, limits, counts)
+        self._caller = Caller(client, pool, limits, counts, self._contact)
 
     async def meet_servers(self) -> None:
         """See `Contact.meet_all`."""
@@ -80,30 +77,30 @@ class Batch:
         """
         reply: Reply | None = None
         for attempt in range(1 + self._policy.second_questions):
-            self._tally.retries += attempt > 0
+            self._counts.retries += attempt > 0
             reply = await self._reply(question, attempt)
             if reply is None:
                 return await self._fallback(question, Decider.RULE_AFTER_FAILURE, None)
             outcome = Outcome.UNREADABLE
             if reply.is_complete:
-                outcome = self._policy.read_reply(reply.text, question)
-            self._tally.cut += not reply.is_complete
+                outcome = self._policy.read_reply(reply.content, question)
+            self._counts.cut += not reply.is_complete
             if outcome is not Outcome.UNREADABLE:
-                return Verdict(outcome=outcome, decided_by=Decider.SERVER, reply=reply.text)
-            self._tally.unreadable += 1
+                return Verdict(outcome=outcome, decided_by=Decider.SERVER, reply=reply.content)
+            self._counts.unreadable += 1
         assert reply is not None
-        return await self._fallback(question, Decider.RULE_AFTER_UNREADABLE, reply.text)
+        return await self._fallback(question, Decider.RULE_AFTER_UNREADABLE, reply.content)
 
     async def _fallback(
         self, question: JudgeQuestion, decider: Decider, reply: str | None
     ) -> Verdict:
-        self._tally.fallback += 1
+        self._counts.fallback += 1
         outcome = await asyncio.to_thread(decide, question)
         return Verdict(outcome=outcome, decided_by=decider, reply=reply)
 
     async def _reply(self, question: JudgeQuestion, attempt: int) -> Reply | None:
         """A reply, after as many tries as it takes; None if this question gets none."""
-        attempts = Attempts()
+        attempts = QuestionTries()
         while True:
             try:
                 return await self._caller.reply(
@@ -111,17 +108,17 @@ class Batch:
                 )
             except RequestRefusedError:
                 return None
-            except CallFailedAtServerError as failed:
+            except FailedAtServerError as failed:
                 if not await self._try_again(attempts, failed.server, failed.failure):
                     return None
-                self._tally.retries += 1
+                self._counts.retries += 1
 
     async def _try_again(
-        self, attempts: Attempts, server: Server, failure: CallFailedError
+        self, attempts: QuestionTries, server: Server, failure: FailedCallError
     ) -> bool:
         """Wait as long as is right after a failure. False: this question has used up its tries."""
         now = time.monotonic()
-        if failure.kind is FailureKind.RATE_LIMIT:
+        if is_overload(failure):
             # An overloaded server is not a failed one: this costs patience and no tries.
             attempts.rate_limited_since = attempts.rate_limited_since or now
             if now - attempts.rate_limited_since < self._limits.wait:
@@ -131,7 +128,7 @@ class Batch:
         attempts.note(server, failure)
         if attempts.failures <= self._limits.retries:
             # Everything in flight failed: find out at once whether someone is there at all,
-            # rather than let every question of the batch knock in vain.
+            # rather than let every question of the batch use up its tries.
             if self._pool.failed_throughout(self._limits.concurrency):
                 if await self._contact.until_alive():
                     attempts.start_afresh()

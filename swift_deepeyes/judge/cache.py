@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import blake2b
 
-from swift_deepeyes.judge.prompt import PROMPT_VERSION
+from swift_deepeyes.judge.request import PROMPT_VERSION
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Verdict
 
 
@@ -29,7 +29,7 @@ class VerdictCache:
         return verdict.model_copy(update={"decided_by": Decider.CACHE})
 
     def put(self, model: str, question: JudgeQuestion, verdict: Verdict) -> None:
-        """Keep a server's verdict. Stand-ins are refused: they must be asked again."""
+        """Keep a server's verdict. Fallbacks are refused: they must be asked again."""
         if verdict.decided_by is not Decider.SERVER or self._size == 0:
             return
         self._verdicts[_key(model, question)] = verdict

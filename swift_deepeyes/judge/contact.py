@@ -12,27 +12,19 @@ import os
 import random
 import time
 
-import aiohttp
-
-from swift_deepeyes.judge.client import call, request_body
-from swift_deepeyes.judge.errors import (
-    CallFailedError,
-    FailureKind,
-    JudgeError,
-    RequestRefusedError,
-    WrongServerError,
-)
-from swift_deepeyes.judge.guidance import Guidance
-from swift_deepeyes.judge.identity import (
+from swift_deepeyes.chat.client import ChatClient
+from swift_deepeyes.chat.failures import FailedCallError, RequestRefusedError, WrongServerError
+from swift_deepeyes.chat.identity import (
     IDENTIFY_SECONDS,
     MAY_COME,
-    SETTING,
     ServerIdentity,
     ServerKind,
     identify,
 )
-from swift_deepeyes.judge.limits import JudgeLimits
-from swift_deepeyes.judge.server import Pool, Server
+from swift_deepeyes.judge.errors import NAMES, JudgeError
+from swift_deepeyes.judge.policy import JudgeLimits
+from swift_deepeyes.judge.request import Guidance, request_body
+from swift_deepeyes.judge.server import Pool, Server, wished_rest
 from swift_deepeyes.judge.stats import JudgeCounts
 from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind
 
@@ -48,15 +40,15 @@ GARBLED_LIMIT = 5  # model lists in a row that are none: not a hiccup but anothe
 
 
 class Contact:
-    """The line to the servers during one batch."""
+    """Knows during one batch which servers are there."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, pool: Pool, limits: JudgeLimits, tally: JudgeCounts
+        self, client: ChatClient, pool: Pool, limits: JudgeLimits, counts: JudgeCounts
     ) -> None:
-        self._session = session
+        self._client = client
         self._pool = pool
         self._limits = limits
-        self._tally = tally
+        self._counts = counts
         self._probing = asyncio.Lock()
         self._looking = asyncio.Lock()
         self._open = asyncio.Event()
@@ -77,7 +69,7 @@ class Contact:
         # A second server that is missing must not hold up every batch.
         patience = LATECOMER_SECONDS if self._pool.known else IDENTIFY_SECONDS
         identities = await asyncio.gather(
-            *(identify(self._session, server.address, patience) for server in unidentified)
+            *(identify(self._client, server.address, patience) for server in unidentified)
         )
         # The chat servers first: whether the others stop the run depends on whether there is one.
         met = sorted(
@@ -111,8 +103,8 @@ class Contact:
             if not server.answered:
                 await self._probe(server)
 
-    async def absence(self, server: Server, error: WrongServerError) -> CallFailedError:
-        """The failure that it is when a server says that it is none.
+    async def bear_absence(self, server: Server, error: WrongServerError) -> None:
+        """Return where it may pass that a server says that it is none.
 
         A restarting judge is a 404 of its gateway: where it has judged before, or another one is
         known, that passes. Raises `JudgeError` where it cannot.
@@ -120,9 +112,8 @@ class Contact:
         async with self._looking:
             if self._pool.has_another(server):
                 self._complain(server, str(error))
-            elif error.is_final or not server.answered or not await self._may_return(server):
+            elif error.knows_us or not server.answered or not await self._may_return(server):
                 raise await self._explained(server, str(error))
-        return CallFailedError(FailureKind.ABSENT, str(error))
 
     async def _may_return(self, server: Server) -> bool:
         """Whether nothing else has taken the place of a server that judged before."""
@@ -130,20 +121,20 @@ class Contact:
         if now - server.looked_at < LOOK_AGAIN_SECONDS:
             return True  # another call has just looked
         server.looked_at = now
-        identity = await identify(self._session, server.address)
+        identity = await identify(self._client, server.address)
         if identity.kind is CHAT:
             return server.model in identity.models
         return identity.kind is not ServerKind.ROLLOUT
 
     async def _explained(self, server: Server, detail: str) -> JudgeError:
         """The error for a server that said it will never judge."""
-        identity = await identify(self._session, server.address)
+        identity = await identify(self._client, server.address)
         if identity.kind is not CHAT:
-            return JudgeError(identity.problem())
+            return JudgeError(identity.found(NAMES), identity.fix(NAMES))
         return JudgeError(
-            f"{SETTING}: {server.url} refuses to judge with model {server.model!r} ({detail}). It "
-            f"lists {_names(identity)}; set DEEPEYES_JUDGE_MODEL to one of them, or leave it out, "
-            "and check DEEPEYES_JUDGE_API_KEY."
+            f"{NAMES.url}: {server.url} refuses to judge with model {server.model!r} ({detail}).",
+            f"It lists {_names(identity)}; set DEEPEYES_JUDGE_MODEL to one of them, or leave it "
+            "out, and check DEEPEYES_JUDGE_API_KEY.",
         )
 
     def _complain(self, server: Server, problem: str) -> None:
@@ -178,7 +169,7 @@ class Contact:
                 probe.cancel()
             await asyncio.gather(*probes.values(), return_exceptions=True)
             if away:
-                self._tally.away_seconds += time.monotonic() - since
+                self._counts.away_seconds += time.monotonic() - since
         if away:
             self._back_at = time.monotonic()
             logger.warning("The judge is back after %.1f s.", self._back_at - since)
@@ -201,44 +192,43 @@ class Contact:
     async def _probe(self, server: Server) -> bool:
         """Ask the simplest question; a model list would also come from a broken engine."""
         if not server.is_known:
-            identity = await identify(self._session, server.address)
+            identity = await identify(self._client, server.address)
             if not self._introduce(server, identity):
                 return False
         body = request_body(PROBE, server.model or "", Guidance.PLAIN, attempt=0)
         try:
-            await call(self._session, server.address, body, self._limits.timeout)
-        except CallFailedError as failure:
-            server.note_failure(failure.retry_after)
-            return False
+            await self._client.complete(server.address, body, self._limits.timeout)
         except RequestRefusedError as refusal:
-            problem = (
-                f"{SETTING}: {server.url} refuses even the simplest chat request ({refusal}). "
-                "Check that DEEPEYES_JUDGE_MODEL is a chat model with a context of 2,048 tokens "
-                "or more."
+            problem = JudgeError(
+                f"{NAMES.url}: {server.url} refuses even the simplest chat request ({refusal}).",
+                "Check that DEEPEYES_JUDGE_MODEL is a chat model with a context of 2,048 tokens or "
+                "more.",
             )
             if not self._pool.has_another(server):
-                raise JudgeError(problem) from None
-            self._complain(server, problem)
+                raise problem from None
+            self._complain(server, str(problem))
             server.note_failure()
             return False
-        except WrongServerError as error:
-            server.note_failure((await self.absence(server, error)).retry_after)
+        except FailedCallError as failure:
+            if isinstance(failure, WrongServerError):
+                await self.bear_absence(server, failure)
+            server.note_failure(wished_rest(failure))
             return False
         self._pool.note_success(server)
         return True
 
     def _introduce(self, server: Server, identity: ServerIdentity) -> bool:
         """Take in who answered. False: not a judge yet. `JudgeError`: not one, and it never is."""
-        problem = _mismatch(identity, server.model) if identity.kind is CHAT else identity.problem()
-        if not problem:
+        problem = _problem(identity, server.model)
+        if problem is None:
             server.introduce(server.model or identity.models[0])
             return True
         self._garbled = self._garbled + 1 if identity.kind is ServerKind.GARBLED else 0
         may_come = identity.kind in MAY_COME and self._garbled < GARBLED_LIMIT
         if not may_come and not self._is_dispensable(identity):
-            raise JudgeError(problem)
+            raise JudgeError(*problem)
         if self._pool.known:
-            self._complain(server, problem)
+            self._complain(server, " ".join(problem))
         server.note_failure()
         return False
 
@@ -257,35 +247,40 @@ class Contact:
         found = await self._found()
         return JudgeError(
             f"The judge was away for {waited:.0f} s (DEEPEYES_JUDGE_WAIT={self._limits.wait:g}), "
-            f"so the run stops rather than reward by guesses. {found}"
+            "so the run stops rather than reward by guesses.",
+            found,
         )
 
     async def _found(self) -> str:
         """What is at each address now, and what to do about it."""
         identities = await asyncio.gather(
-            *(identify(self._session, server.address) for server in self._pool.servers)
+            *(identify(self._client, server.address) for server in self._pool.servers)
         )
         return " ".join(
-            identity.problem()
+            identity.problem(NAMES)
             if identity.kind is not CHAT
-            else f"{SETTING}: {identity.url} lists its models but answers no question."
+            else f"{NAMES.url}: {identity.url} lists its models but answers no question."
             for identity in identities
         )
 
 
-def _mismatch(identity: ServerIdentity, wanted: str | None) -> str:
-    """What is wrong with the models that a chat server lists; empty if nothing is."""
+def _problem(identity: ServerIdentity, wanted: str | None = None) -> tuple[str, str] | None:
+    """What is wrong with a server (not a chat server, or its models), and the fix; None: nothing.
+
+    `wanted`: the model that `DEEPEYES_JUDGE_MODEL` names.
+    """
+    if identity.kind is not CHAT:
+        return identity.found(NAMES), identity.fix(NAMES)
     if not identity.models:
-        return (
-            f"{SETTING}: {identity.url} serves no model. Start the judge with one "
-            "(`swift deploy --model …`)."
-        )
+        found = f"{NAMES.url}: {identity.url} serves no model."
+        return found, "Start the judge with one (`swift deploy --model …`)."
     if wanted is not None and wanted not in identity.models:
         return (
             f"DEEPEYES_JUDGE_MODEL={wanted!r} is not served by {identity.url}, which lists "
-            f"{_names(identity)}. Set one of these, or leave it out to take the first."
+            f"{_names(identity)}.",
+            "Set one of these, or leave it out to take the first.",
         )
-    return ""
+    return None
 
 
 def _names(identity: ServerIdentity) -> str:

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from swift_deepeyes.chat.client import ChatClient, ClientSetupError
 from swift_deepeyes.judge.batch import Batch
 from swift_deepeyes.judge.cache import VerdictCache
-from swift_deepeyes.judge.identity import new_session
-from swift_deepeyes.judge.limits import JudgeLimits
-from swift_deepeyes.judge.policy import Policy
+from swift_deepeyes.judge.errors import JudgeError
+from swift_deepeyes.judge.policy import JudgeLimits, Policy
 from swift_deepeyes.judge.server import Pool
 from swift_deepeyes.judge.stats import JudgeCounts, JudgeStats
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
@@ -33,9 +33,8 @@ class OpenAIJudge:
     ) -> None:
         self._policy = policy
         self._limits = limits or JudgeLimits.of(settings)
-        self._urls = settings.judge_base_url
         self._api_key = settings.judge_api_key
-        self._pool = Pool.of(self._urls, settings.judge_model)
+        self._pool = Pool.of(settings.judge_base_url, settings.judge_model)
         self._cache = VerdictCache(0 if policy.one_reply_each else settings.judge_cache)
         self._last = JudgeCounts()
         self._totals = JudgeCounts()
@@ -56,23 +55,25 @@ class OpenAIJudge:
         Raises `JudgeError` when the judge stays away too long, or what listens there will never
         judge. Any other trouble ends in a fallback verdict that says so.
         """
-        tally = JudgeCounts(questions=len(questions))
+        counts = JudgeCounts(questions=len(questions))
         try:
-            return await self._judge(list(questions), tally)
+            return await self._judge(list(questions), counts)
+        except ClientSetupError as error:
+            raise JudgeError(str(error)) from error
         finally:
-            self._last = tally
-            self._totals.add(tally)
-            _report(tally)
+            self._last = counts
+            self._totals.add(counts)
+            _report(counts)
 
-    async def _judge(self, questions: list[JudgeQuestion], tally: JudgeCounts) -> list[Verdict]:
+    async def _judge(self, questions: list[JudgeQuestion], counts: JudgeCounts) -> list[Verdict]:
         jobs, places = self._jobs(questions)
         verdicts = await self._settle(jobs)
-        tally.by_rule = sum(verdicts[place] is not None for place in places)
+        counts.by_rule = sum(verdicts[place] is not None for place in places)
         left = [job for job, verdict in enumerate(verdicts) if verdict is None]
         if left:
-            await self._ask(jobs, verdicts, left, tally)
+            await self._ask(jobs, verdicts, left, counts)
         asked = set(left)
-        tally.shared = sum(place in asked for place in places) - len(left)
+        counts.shared = sum(place in asked for place in places) - len(left)
         return [_decided(verdicts[place]) for place in places]
 
     def _jobs(self, questions: list[JudgeQuestion]) -> tuple[list[JudgeQuestion], list[int]]:
@@ -102,12 +103,12 @@ class OpenAIJudge:
         jobs: list[JudgeQuestion],
         verdicts: list[Verdict | None],
         left: list[int],
-        tally: JudgeCounts,
+        counts: JudgeCounts,
     ) -> None:
         """Fill the gaps in `verdicts`, from the cache or by asking."""
         self._pool.start_batch()
-        async with new_session(self._urls, self._api_key) as session:
-            batch = Batch(session, self._pool, self._policy, self._limits, tally)
+        async with ChatClient(self._api_key) as client:
+            batch = Batch(client, self._pool, self._policy, self._limits, counts)
             await batch.meet_servers()
             model = self._pool.model
 
@@ -121,8 +122,8 @@ class OpenAIJudge:
                 verdicts[job] = self._cache.get(model, jobs[job])
                 if verdicts[job] is None:
                     unknown.append(job)
-            tally.cached = len(left) - len(unknown)
-            tally.asked = len(unknown)
+            counts.cached = len(left) - len(unknown)
+            counts.asked = len(unknown)
             await _all(fill(job) for job in unknown)
 
 
@@ -141,21 +142,21 @@ def _decided(verdict: Verdict | None) -> Verdict:
     return verdict
 
 
-def _report(tally: JudgeCounts) -> None:
+def _report(counts: JudgeCounts) -> None:
     """At most one line per batch, and only if something was not as it should be."""
-    if not tally.failures and not tally.unreadable and not tally.fallback:
+    if not counts.failures and not counts.unreadable and not counts.fallback:
         return
-    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.failures.items()))
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.failures.items()))
     logger.warning(
         "Judge: %d of %d questions asked; %d calls failed%s, %d asked again beside hung ones, %d "
         "replies unreadable (%d cut off), %d retries, %d questions decided by rule instead.",
-        tally.asked,
-        tally.questions,
-        tally.failures.total(),
+        counts.asked,
+        counts.questions,
+        counts.failures.total(),
         f" ({kinds})" if kinds else "",
-        tally.hedged,
-        tally.unreadable,
-        tally.cut,
-        tally.retries,
-        tally.fallback,
+        counts.hedged,
+        counts.unreadable,
+        counts.cut,
+        counts.retries,
+        counts.fallback,
     )

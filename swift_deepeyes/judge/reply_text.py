@@ -1,13 +1,147 @@
-"""The part of a judge's reply that may state a verdict: no thoughts, no echo, no markup."""
+"""The text of a judge's reply: the part that speaks, and the words in which a line gives a verdict.
+
+Speaking are neither thoughts nor an echo of the answer nor markup. The list of words is closed and
+short on purpose: what is not in it is unreadable and asked again, which costs one call, while a
+word read the wrong way becomes a reward. "Right" is not in it: it is a direction as often as a
+verdict.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from swift_deepeyes.judge.prompt import defuse
-from swift_deepeyes.judge.verdict_words import read_line, read_whole
-from swift_deepeyes.scoring.verdict import JudgeQuestion
+from swift_deepeyes.judge.request import defuse
+from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome
+
+RIGHT_MARKS, WRONG_MARKS = "✅✔✓☑", "❌✗✘✖❎"
+_RIGHT = (
+    *("1.0", "1/1", "1", "true", "correct", "yes", "equivalent", "consistent"),
+    *("正确", "对", "一致", "等价", "正解", "정답"),
+    *("correcto", "verdadero", "richtig", "vrai", "верно", "правильно"),
+)
+_WRONG = (
+    *("0.0", "0/1", "0", "false", "incorrect", "wrong", "no", "inconsistent"),
+    *("not true", "not correct", "not right", "not equivalent", "not consistent", "not a match"),
+    *("isn't correct", "isn't true", "isn't right", "nonequivalent", "non-equivalent"),
+    *("不正确", "错误", "错", "不对", "不一致", "不等价", "不正解", "오답"),
+    *("incorrecto", "falso", "falsch", "faux", "неверно", "неправильно"),
+)
+_OUTCOMES = dict.fromkeys(_RIGHT, Outcome.RIGHT) | dict.fromkeys(_WRONG, Outcome.WRONG)
+_OUTCOMES |= dict.fromkeys(RIGHT_MARKS, Outcome.RIGHT) | dict.fromkeys(WRONG_MARKS, Outcome.WRONG)
+
+_WORDS = "|".join(
+    re.escape(word).replace(r"\ ", r"\s+") for word in sorted(_OUTCOMES, key=len, reverse=True)
+)
+# Whole words only: neither "10" nor "0.5" nor "-1" nor "is_correct" nor "1/2" is a verdict.
+WORD = rf"(?P<word>{_WORDS})(?![\w%/\u2044\u00b0]|[.,:]\d|-\w)"
+_OPENING, _CLOSING = r"[\s\"'(\[{<#|]*", r"[\s\"')\]}>.!|。]*"
+_WHOLE = re.compile(rf"{_OPENING}{WORD}{_CLOSING}", re.IGNORECASE)
+
+# "0 - it says blue", "1 (consistent)", "1 because both say red": the verdict and a remark on it.
+_REMARK = re.compile(
+    rf"[\s\"'\[<]*{WORD}[\"'\]>]*"
+    r"(?P<joint>\s*[,;、。]|\.(?=\s)|:(?=\s)|\s+-+(?=\s)|\s*[\u2013\u2014]|"
+    r"\s+(?:because|since|as)\b|\s*(?=\([^()]*\)\s*(?:$|[-.,;:!。\u2013\u2014])))"
+    r"\s*(?P<remark>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+# A remark that begins so does not follow from the verdict before it: "1 (correct) or 0".
+_DOUBT = re.compile(r"\b(?:if|unless|otherwise)\b|\?|如果|否则", re.IGNORECASE)
+_AGAINST_RIGHT = re.compile(
+    r"\b(?:or|but|however|although|though|actually|wait|incorrect|wrong|false|mismatch)\b|\b2[.)]\s|"
+    r"\bout of (?!1\b)|\ufffc|但|不正确|错误|不一致",
+    re.IGNORECASE,
+)
+# A lone word is weaker than the digit that was asked for: "Yes, the answer says blue, not red".
+_AGAINST_WORD = re.compile(
+    r"\b(?:not|no|never|differ\w*|instead|while|whereas|unlike|contradict\w*|only|except|should)\b|"
+    r"n't\b|不",
+    re.IGNORECASE,
+)
+_OTHER_DIGIT = {
+    digit: re.compile(rf"(?<![\w.,/]){other}(?![\w/%]|[.,]\d)") for digit, other in ("01", "10")
+}
+
+_ANSWER = (
+    r"(?:(?:the|this|that|given|provided|predicted|candidate|final|(?:student|model)'s)\s+)*"
+    r"(?:answer|response|prediction)|it|they|both(?:\s+answers)?|(?:the\s+)?two(?:\s+answers)?"
+)
+_SO = r"(?:(?:so|therefore|thus|hence|overall|in conclusion)\b,?\s*)?"
+_SENTENCE = re.compile(
+    rf"{_SO}(?:{_ANSWER})\s+(?:(?:is|are|was|were)\s+)?"
+    r"(?P<word>correct|equivalent|consistent|incorrect|wrong|inconsistent|different|"
+    r"(?:not|isn't|aren't)\s+(?:correct|right|true|equivalent|consistent))[\s.!]*",
+    re.IGNORECASE,
+)
+_CHINESE_SENTENCE = re.compile(
+    r"(?:因此|所以|综上)?,?(?:(?:该|此|这个|给定的?|模型的?|学生的?)?(?:答案|回答)|二者|两者)是?"
+    r"(?P<word>不?正确|错误|不?对|错|不?一致)的?[。.!]*"
+)
+_AGAINST_SENTENCE = re.compile(
+    rf"\b(?:{_ANSWER})\s+(?:(?:is|are|was|were)\s+(?:incorrect|wrong|inconsistent|different|"
+    r"not\s+(?:correct|right|true|equivalent|consistent|the same))|"
+    r"(?:isn't|aren't)\s+(?:correct|right|true|equivalent)|(?:does|do)(?:\s+not|n't)\s+match)",
+    re.IGNORECASE,
+)
+
+
+def outcome_of(word: str) -> Outcome:
+    """What one word of the list says."""
+    plain = " ".join(word.lower().split())
+    if plain in _OUTCOMES:
+        return _OUTCOMES[plain]
+    return Outcome.WRONG  # the sentences' negations and "different"
+
+
+def read_whole(line: str) -> Outcome | None:
+    """The verdict of a line (or value) that is nothing else; None if it is anything else."""
+    bare, marks = _without_marks(line)
+    match = _WHOLE.fullmatch(bare) or _SENTENCE.fullmatch(bare.strip())
+    match = match or _CHINESE_SENTENCE.fullmatch(bare.strip())
+    if match is not None:
+        marks.add(outcome_of(match["word"]))
+    elif bare.strip():
+        return None
+    return marks.pop() if len(marks) == 1 else None
+
+
+def read_line(line: str, *, is_value: bool = False) -> Outcome | None:
+    """The verdict of a line that begins with one and may remark on it.
+
+    `is_value`: it stands behind "Judgement:", where "1." cannot be the number of a list's item.
+    """
+    whole = read_whole(line)
+    match = None if whole is not None else _REMARK.fullmatch(_without_marks(line)[0].strip())
+    if match is None:
+        return whole
+    word, joint, remark = match["word"].lower(), match["joint"].strip(), match["remark"]
+    if _DOUBT.search(remark) or (word in _OTHER_DIGIT and _OTHER_DIGIT[word].search(remark)):
+        return None
+    if joint in (",", ";") and word[0].isdigit() and remark[:1].isdigit():
+        return None  # "1, 2 and 3 are red"
+    outcome = outcome_of(word)
+    if outcome is Outcome.RIGHT:
+        # "1. The answer says blue" is an item of a list, "Correct: red" names the reference.
+        is_ambiguous = joint == ":" or (joint == "." and word[0].isdigit())
+        is_weak = not word[0].isdigit() and word != "true"
+        if (is_ambiguous and not is_value) or _AGAINST_RIGHT.search(remark):
+            return None
+        if is_weak and _AGAINST_WORD.search(remark):
+            return None
+    return outcome
+
+
+def speaks_against(text: str) -> bool:
+    """Whether a sentence anywhere in `text` calls the answer wrong."""
+    return _AGAINST_SENTENCE.search(text) is not None
+
+
+def _without_marks(line: str) -> tuple[str, set[Outcome]]:
+    """The line without ticks and crosses, and what these say."""
+    marks = {_OUTCOMES[sign] for sign in line if sign in _OUTCOMES and not sign.isalnum()}
+    return line.translate(dict.fromkeys(map(ord, RIGHT_MARKS + WRONG_MARKS))), marks
+
 
 ECHO = "\ufffc"  # stands where the answer was repeated: what is around it must not join
 SHORTEST_ECHO = 4  # characters; a shorter answer ("1") cannot be told from a verdict

@@ -6,9 +6,10 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from swift_deepeyes.judge.address import Address
-from swift_deepeyes.judge.errors import CallFailedError, FailureKind
-from swift_deepeyes.judge.guidance import Guidance
+from swift_deepeyes.chat.address import Address
+from swift_deepeyes.chat.failures import Cause, FailedCallError, WrongServerError
+from swift_deepeyes.judge.errors import NAMES
+from swift_deepeyes.judge.request import Guidance
 
 FAILURES_BEFORE_REST = 3  # in a row
 FIRST_REST_SECONDS = 0.5
@@ -98,9 +99,9 @@ class Server:
             return None if refused is self.guidance else self.guidance
         return refused.next
 
-    def note_guided_failure(self, used: Guidance, failure: CallFailedError) -> None:
+    def note_guided_failure(self, used: Guidance, failure: FailedCallError) -> None:
         """A 5xx may be the answer to a field that the server does not know."""
-        if failure.kind is FailureKind.SERVER_ERROR and used is not Guidance.PLAIN:
+        if is_server_error(failure) and used is not Guidance.PLAIN:
             self.guidance_errors += not self.guidance_proven
 
     def note_guidance(self, used: Guidance, *, obeyed: bool, after_error: bool = False) -> None:
@@ -131,7 +132,7 @@ class Pool:
     @classmethod
     def of(cls, urls: tuple[str, ...], model: str | None) -> Pool:
         """A pool of addresses not met yet."""
-        return cls([Server(Address.of(url), model) for url in dict.fromkeys(urls)])
+        return cls([Server(Address.of(url, NAMES.url), model) for url in dict.fromkeys(urls)])
 
     def pick(self, avoid: Server | None = None) -> Server:
         """The least busy server; only if there is no other, a resting one or the one to `avoid`."""
@@ -174,6 +175,40 @@ class Pool:
     def addresses(self) -> str:
         """All URLs, for messages."""
         return ", ".join(server.url for server in self.servers)
+
+
+_NO_CONNECTION = frozenset(
+    {Cause.NO_LISTENER, Cause.NO_NAME, Cause.CERTIFICATE, Cause.TLS, Cause.PROXY}
+)
+
+
+def counted_as(failure: FailedCallError) -> str:
+    """The word for a failure in the log and in the counters.
+
+    `absent`: 404 and the like, of a server that has judged before or that is one of several.
+    """
+    if isinstance(failure, WrongServerError):
+        return "absent"
+    if is_overload(failure):
+        return str(Cause.RATE_LIMIT)
+    return str(Cause.CONNECTION if failure.cause in _NO_CONNECTION else failure.cause)
+
+
+def is_overload(failure: FailedCallError) -> bool:
+    """Whether the server has too much to do: 429, or a 503 that names a time."""
+    return failure.cause is Cause.RATE_LIMIT or (
+        failure.status == 503 and failure.retry_after is not None
+    )
+
+
+def is_server_error(failure: FailedCallError) -> bool:
+    """Whether the server failed at this request, which may be the request's fault."""
+    return failure.cause is Cause.SERVER_ERROR and not is_overload(failure)
+
+
+def wished_rest(failure: FailedCallError) -> float | None:
+    """The seconds for which a server that has too much to do wants to be left alone."""
+    return failure.retry_after if is_overload(failure) else None
 
 
 def _reluctance(server: Server, avoid: Server | None) -> tuple[bool, bool, int, int]:

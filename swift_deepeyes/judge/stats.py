@@ -62,7 +62,7 @@ class JudgeCounts:
     latencies: list[float] = field(default_factory=list)
 
     def add(self, other: JudgeCounts) -> None:
-        """Take another tally's counts into this one."""
+        """Take other counts into these."""
         for name, value in vars(other).items():
             mine = getattr(self, name)
             if isinstance(mine, Counter):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swift_deepeyes.chat.proxy import ProxySettingError, is_near, proxy_for, without_password
+from swift_deepeyes.proxy import ProxySettingError, is_near, proxy_for, without_password
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -54,7 +54,7 @@ def test_all_proxy_and_a_proxy_without_a_scheme(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("proxy", ["socks5://u:secret@p:1080", "socks4://p:1", "ftp://p:21"])
 def test_a_proxy_that_cannot_be_used_is_named(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swift_deepeyes.chat.proxy.find_spec", lambda name: None)
+    monkeypatch.setattr("swift_deepeyes.proxy.find_spec", lambda name: None)
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ProxySettingError, match=r"add api\.example\.com to no_proxy") as raised:
         proxy_for("https://api.example.com/v1")

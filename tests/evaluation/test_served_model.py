@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from swift_deepeyes.chat.identity import Listing
 from swift_deepeyes.episode.boxes import Frame, Size
 from swift_deepeyes.evaluation.names import Family
-from swift_deepeyes.evaluation.served_model import Listing, Stated, UnknownModelError, identify
+from swift_deepeyes.evaluation.served_model import Stated, UnknownModelError, identify
 from swift_deepeyes.settings import BoxFormat
 
 

@@ -12,10 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
+from swift_deepeyes.chat.identity import Listing
+from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint, ServerFailedError, ServerRefusedError
-from swift_deepeyes.evaluation.failures import Cause, FailedCallError, failure_of_transport
-from swift_deepeyes.evaluation.served_model import Listing
 
 
 @contextmanager
@@ -157,7 +158,7 @@ def test_a_server_behind_a_proxy_is_reached_through_it(monkeypatch: pytest.Monke
 
 
 def test_a_socks_proxy_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swift_deepeyes.chat.proxy.find_spec", lambda name: None)
+    monkeypatch.setattr("swift_deepeyes.proxy.find_spec", lambda name: None)
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
@@ -217,13 +218,19 @@ def test_a_server_that_is_silent_is_timed_out() -> None:
         asyncio.run(go())
 
 
-def test_the_reason_of_a_failed_connection_is_found_at_any_depth() -> None:
-    import httpx
+def refused(text: str) -> ServerRefusedError:
+    """The error of an evaluation that meets this refusal."""
 
-    reasons = ExceptionGroup("all failed", [OSError(1, "x"), ssl.SSLCertVerificationError("y")])
-    error = httpx.ConnectError("")
-    error.__cause__ = reasons
-    assert failure_of_transport(error, None).cause is Cause.CERTIFICATE
+    async def go() -> None:
+        with HTTPServer("127.0.0.1") as server:
+            reply = {"error": {"message": text}}
+            server.expect_request("/v1/chat/completions").respond_with_json(reply, status=400)
+            async with Endpoint(server.url_for("/v1"), retries=0) as endpoint:
+                await endpoint.complete("m", [], Sampling(), seed=0)
+
+    with pytest.raises(ServerRefusedError) as raised:
+        asyncio.run(go())
+    return raised.value
 
 
 @pytest.mark.parametrize(
@@ -237,6 +244,25 @@ def test_the_reason_of_a_failed_connection_is_found_at_any_depth() -> None:
     ],
 )
 def test_limits_are_read_from_a_refusal(text: str, context: int | None, images: int | None) -> None:
-    refusal = FailedCallError(Cause.REFUSED, text, status=400).refusal("http://x/v1")
-    assert isinstance(refusal, ServerRefusedError)
+    refusal = refused(text)
     assert (refusal.max_context, refusal.max_images) == (context, images)
+
+
+def test_another_kind_of_server_is_named_with_the_evaluations_option() -> None:
+    with HTTPServer("127.0.0.1") as server:
+        server.no_handler_status_code = 404
+        routes = {"/infer/": {}, "/init_communicator/": {}, "/update_named_param/": {}}
+        server.expect_request("/openapi.json").respond_with_json({"paths": routes})
+        with pytest.raises(ServerFailedError) as raised:
+            find(server.url_for("/v1"))
+    assert str(raised.value).startswith("--base-url: http://127.0.0.1:")
+    assert "ms-swift's rollout server" in str(raised.value)
+    assert "DEEPEYES" not in str(raised.value)
+
+
+def test_the_path_of_a_chat_server_is_named() -> None:
+    with HTTPServer("127.0.0.1") as server:
+        server.no_handler_status_code = 404
+        server.expect_request("/v1/models").respond_with_json({"data": [{"id": "m"}]})
+        with pytest.raises(ServerFailedError, match=r"Set --base-url=http://.*/v1 \(with"):
+            find(server.url_for("/"))

@@ -7,9 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from swift_deepeyes.judge.limits import JudgeLimits
 from swift_deepeyes.judge.openai_judge import OpenAIJudge
-from swift_deepeyes.judge.policy import policy_for
+from swift_deepeyes.judge.policy import JudgeLimits, policy_for
 from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind, Verdict
 from swift_deepeyes.settings import ScoringMode, Settings
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.judge.guidance import Guidance, guided_fields
+from swift_deepeyes.judge.request import Guidance, guided_fields
 from swift_deepeyes.scoring.verdict import Decider, QuestionKind
 from tests.judge.chat_server import ChatServer, Fault
 from tests.judge.judging import NUMBER, ask, judge_all, make, samples, truth

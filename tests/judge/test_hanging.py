@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from swift_deepeyes.judge.client import Reply
-from swift_deepeyes.judge.errors import CallFailedError, FailureKind
-from swift_deepeyes.judge.patience import Patience
-from swift_deepeyes.judge.race import CallFailedAtServerError, Race
+from swift_deepeyes.chat.failures import Cause, FailedCallError
+from swift_deepeyes.chat.reply import Reply
+from swift_deepeyes.judge.caller import FailedAtServerError, Patience, Race
 from swift_deepeyes.judge.server import Pool, Server
 from swift_deepeyes.judge.stats import JudgeCounts
 from swift_deepeyes.scoring.verdict import Decider, Outcome
@@ -110,7 +109,7 @@ def test_a_server_that_is_slow_as_a_whole_is_not_asked_twice(server: ChatServer)
 
 def test_a_call_that_fails_in_the_moment_of_the_reply_is_a_failure_and_a_retry() -> None:
     async def race_once() -> JudgeCounts:
-        tally, end = JudgeCounts(latencies=[0.01] * 5), asyncio.Event()
+        counts, end = JudgeCounts(latencies=[0.01] * 5), asyncio.Event()
         pool = Pool.of(("http://a",), "m")
         pool.servers[0].introduce("m")
         asked = itertools.count()
@@ -119,21 +118,21 @@ def test_a_call_that_fails_in_the_moment_of_the_reply_is_a_failure_and_a_retry()
             number = next(asked)
             await end.wait()
             if number == 0:
-                tally.failures[FailureKind.TIMEOUT] += 1
-                failure = CallFailedError(FailureKind.TIMEOUT, "hung")
-                raise CallFailedAtServerError(server, failure)
-            return Reply("1", 0.3)
+                counts.failures[Cause.TIMEOUT] += 1
+                failure = FailedCallError(Cause.TIMEOUT, "hung")
+                raise FailedAtServerError(server, failure)
+            return Reply("1", seconds=0.3)
 
-        race = Race(ask, pool, Patience(tally.latencies, ()), tally)
+        race = Race(ask, pool, Patience(counts.latencies, ()), counts)
         asyncio.get_running_loop().call_later(0.8, end.set)
         assert (await race.run(pool.servers[0])).text == "1"
-        return tally
+        return counts
 
     async def races() -> list[JudgeCounts]:
         return await asyncio.gather(*(race_once() for _ in range(16)))
 
-    for tally in asyncio.run(races()):
-        assert (tally.hedged, tally.failures.total(), tally.retries) == (1, 1, 1)
+    for counts in asyncio.run(races()):
+        assert (counts.hedged, counts.failures.total(), counts.retries) == (1, 1, 1)
 
 
 def test_calls_beside_others_are_a_tenth_at_most_but_those_that_help_are_free() -> None:

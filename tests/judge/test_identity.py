@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from swift_deepeyes.chat.identity import ServerKind, identify_server
 from swift_deepeyes.judge import JudgeError
-from swift_deepeyes.judge.check import ServerKind, identify_server
+from swift_deepeyes.judge.errors import NAMES
 from tests.judge.chat_server import ChatServer, Script
 from tests.judge.judging import judge_all, make, samples
 
@@ -43,7 +44,7 @@ def test_the_real_rollout_server_has_the_routes_that_identify_it() -> None:
     import importlib.util
     from pathlib import Path
 
-    from swift_deepeyes.judge.identity import ROLLOUT_ROUTES as MARKS
+    from swift_deepeyes.chat.identity import ROLLOUT_ROUTES as MARKS
 
     spec = importlib.util.find_spec("swift")
     assert spec is not None and spec.submodule_search_locations
@@ -66,7 +67,7 @@ def test_a_missing_v1_is_said(server: ChatServer) -> None:
     bare = server.url.removesuffix("/v1")
     identity = asyncio.run(identify_server(bare))
     assert identity.kind is ServerKind.WRONG_PATH
-    assert f"DEEPEYES_JUDGE_BASE_URL={server.url}" in identity.problem()
+    assert f"DEEPEYES_JUDGE_BASE_URL={server.url}" in identity.problem(NAMES)
     with pytest.raises(JudgeError, match="/v1"):
         judge_all(make(bare), samples(1))
 
@@ -90,13 +91,15 @@ def test_a_redirect_is_no_wrong_path(server: ChatServer, status: int) -> None:
     server.script.models_status = status
     identity = asyncio.run(identify_server(server.url))
     assert identity.kind is ServerKind.REDIRECT
-    assert "final address" in identity.problem() and "with the `/v1`" not in identity.problem()
+    assert "final address" in identity.problem(NAMES) and "with the `/v1`" not in identity.problem(
+        NAMES
+    )
 
 
 def test_the_hint_about_v1_is_for_addresses_without_it(server: ChatServer) -> None:
     server.script.routes = ("/",)
-    with_v1 = asyncio.run(identify_server(server.url)).problem()
-    without = asyncio.run(identify_server(server.url.removesuffix("/v1"))).problem()
+    with_v1 = asyncio.run(identify_server(server.url)).problem(NAMES)
+    without = asyncio.run(identify_server(server.url.removesuffix("/v1"))).problem(NAMES)
     assert "with the `/v1`" not in with_v1 and "with the `/v1`" in without
 
 
@@ -104,7 +107,7 @@ def test_https_to_a_server_that_speaks_http(server: ChatServer) -> None:
     url = server.url.replace("http://", "https://")
     identity = asyncio.run(identify_server(url))
     assert identity.kind is ServerKind.ENCRYPTION
-    assert f"DEEPEYES_JUDGE_BASE_URL={server.url}" in identity.problem()
+    assert f"DEEPEYES_JUDGE_BASE_URL={server.url}" in identity.problem(NAMES)
     started = time.monotonic()
     with pytest.raises(JudgeError, match="http and https"):
         judge_all(make(url), samples(1))
@@ -117,7 +120,7 @@ def test_a_certificate_that_nobody_signed(tmp_path: Path) -> None:
         url = server.url.replace("http://", "https://")
         identity = asyncio.run(identify_server(url))
         assert identity.kind is ServerKind.CERTIFICATE
-        assert "SSL_CERT_FILE" in identity.problem() and "/v1`" not in identity.problem()
+        assert "SSL_CERT_FILE" in identity.problem(NAMES) and "/v1`" not in identity.problem(NAMES)
         with pytest.raises(JudgeError, match="SSL_CERT_FILE"):
             judge_all(make(url), samples(1))
 
@@ -149,7 +152,7 @@ def test_a_proxy_that_stands_in_between(
     url = "https://judge.invalid/v1"
     identity = asyncio.run(identify_server(url))
     assert identity.kind is ServerKind.PROXY
-    assert "no_proxy" in identity.problem() and "/v1`" not in identity.problem()
+    assert "no_proxy" in identity.problem(NAMES) and "/v1`" not in identity.problem(NAMES)
     with pytest.raises(JudgeError, match="https_proxy"):
         judge_all(make(url), samples(1))
 
@@ -161,7 +164,7 @@ def test_a_proxy_that_is_not_there(server: ChatServer, monkeypatch: pytest.Monke
     monkeypatch.setenv("https_proxy", f"http://me:hunter2@127.0.0.1:{server.port}")
     identity = asyncio.run(identify_server("https://judge.invalid/v1"))
     assert identity.kind is ServerKind.PROXY
-    assert "hunter2" not in identity.problem()
+    assert "hunter2" not in identity.problem(NAMES)
 
 
 def test_a_proxy_is_not_asked_for_http(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +177,7 @@ def test_nothing_listens(server: ChatServer) -> None:
     server.stop()
     identity = asyncio.run(identify_server(server.url))
     assert identity.kind is ServerKind.UNREACHABLE
-    assert "DEEPEYES_JUDGE=rule" in identity.problem()
+    assert "DEEPEYES_JUDGE=rule" in identity.problem(NAMES)
 
 
 def test_a_chat_server_lists_its_models(server: ChatServer) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from swift_deepeyes.judge.policy import OFFICIAL, STRICT
-from swift_deepeyes.judge.prompt import build_prompt
 from swift_deepeyes.judge.reply import read_reply
+from swift_deepeyes.judge.request import build_prompt
 from swift_deepeyes.judge.rules import decide
 from swift_deepeyes.scoring.verdict import Outcome, QuestionKind
 from swift_deepeyes.settings import ScoringMode

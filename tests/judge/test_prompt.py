@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from swift_deepeyes.judge.cache import VerdictCache
-from swift_deepeyes.judge.prompt import build_prompt
+from swift_deepeyes.judge.request import build_prompt
 from swift_deepeyes.scoring.verdict import Decider, Outcome, QuestionKind, Verdict
 from tests.judge.judging import ask
 

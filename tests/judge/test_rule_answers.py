@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from swift_deepeyes.judge.rule_judge import RuleJudge
+from swift_deepeyes.judge.judge import RuleJudge
 from swift_deepeyes.judge.rules import decide
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, Outcome, QuestionKind
 from tests.judge.judging import ask

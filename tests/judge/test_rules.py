@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swift_deepeyes.judge.check import KNOWN_CASES, check_known_cases, load_cases, run_cases
+from swift_deepeyes.judge.judge import RuleJudge
 from swift_deepeyes.judge.policy import STRICT
-from swift_deepeyes.judge.rule_judge import RuleJudge
 from swift_deepeyes.judge.rules import decide, maths
 from swift_deepeyes.judge.rules.letters import chosen_letter, read_options
 from swift_deepeyes.judge.rules.math_process import CLOCK_FACTOR, GRACE_SECONDS, MathProcess

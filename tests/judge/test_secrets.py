@@ -9,9 +9,9 @@ import logging
 import pytest
 from pydantic import ValidationError
 
+from swift_deepeyes.chat.identity import ServerKind, identify_server
 from swift_deepeyes.doctor.judge import check_judge
 from swift_deepeyes.judge import JudgeError
-from swift_deepeyes.judge.check import ServerKind, identify_server
 from swift_deepeyes.secret import hide_secrets
 from swift_deepeyes.settings import Settings, SettingsError, read_settings
 from tests.judge.chat_server import ChatServer

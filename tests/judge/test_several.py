@@ -163,7 +163,7 @@ def test_one_that_hangs_does_not_hide_the_one_that_is_back(
 
 
 def test_a_server_prints_without_its_password() -> None:
-    from swift_deepeyes.judge.address import Address
+    from swift_deepeyes.chat.address import Address
 
     server = Server(Address.of("http://me:pa%2Fss@host:1/v1"))
     assert server.url == "http://host:1/v1"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from swift_deepeyes.judge.shortcuts import settle
+from swift_deepeyes.judge.policy import settle
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
 from tests.judge.judging import ask
 

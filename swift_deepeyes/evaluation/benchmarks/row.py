@@ -11,7 +11,7 @@ from pathlib import Path
 
 from swift_deepeyes.episode.view import UnreadableImageError
 from swift_deepeyes.evaluation.question import BenchmarkError, Unpack
-from swift_deepeyes.evaluation.reply import valid_text
+from swift_deepeyes.frozen import valid_text
 
 _REMOTE = ("http://", "https://")
 _LONGEST_PATH = 1024  # characters; longer text is an encoded image

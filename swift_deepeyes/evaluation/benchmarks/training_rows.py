@@ -17,7 +17,7 @@ from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
 from swift_deepeyes.evaluation.question import Question, Unpack
-from swift_deepeyes.evaluation.reply import valid_text
+from swift_deepeyes.frozen import valid_text
 from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.scoring.row import ScoredRow, read_row
 from swift_deepeyes.scoring.scheme import ScoringScheme

@@ -24,10 +24,11 @@ class ProxySettingError(DeepEyesError, ValueError):
     """The environment names a proxy that cannot be used; the message names variable and fix."""
 
 
-def proxy_for(url: str) -> str | None:
+def proxy_for(url: str, socks_package: str | None = None) -> str | None:
     """The proxy's address for a request to `url`; None: ask directly.
 
-    Raises `ProxySettingError` for a proxy of a kind that httpx does not speak.
+    `socks_package`: what the client needs to speak to SOCKS proxies; None: it never does. Raises
+    `ProxySettingError` for a proxy of a kind that it does not speak to.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -40,11 +41,12 @@ def proxy_for(url: str) -> str | None:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     scheme = urlsplit(proxy).scheme.lower()
-    if scheme in _HTTP_SCHEMES or (scheme in _SOCKS_SCHEMES and find_spec("socksio")):
+    may_be_socks = socks_package is not None and scheme in _SOCKS_SCHEMES
+    if scheme in _HTTP_SCHEMES or (may_be_socks and find_spec(str(socks_package))):
         return proxy
     fix = f"add {host} to no_proxy, or set {parts.scheme}_proxy to an HTTP proxy"
-    if scheme in _SOCKS_SCHEMES:
-        fix += ", or `pip install socksio`"
+    if may_be_socks:
+        fix += f", or `pip install {socks_package}`"
     raise ProxySettingError(
         f"{_spelling(variable)}={without_password(proxy)} is a proxy of a kind that cannot be used "
         f"for {host}: {fix}."

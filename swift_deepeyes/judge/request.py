@@ -1,18 +1,30 @@
-"""The judge's prompts: text files, filled in one pass, with the untrusted answer fenced.
+"""The request for a verdict: the prompt, and how it asks for one of two words and nothing else.
 
-The fence is derived from what it encloses: it cannot be guessed by who writes the answer, and the
-same question always gives the same prompt, so that runs can be repeated and servers can cache.
+The prompts are text files, filled in one pass, with the untrusted answer fenced. The fence is
+derived from what it encloses: it cannot be guessed by who writes the answer, and the same question
+always gives the same prompt, so that runs can be repeated and servers can cache.
+
+Servers spell guided decoding differently and none says so beforehand, so each spelling is tried
+from the newest down; what a server accepted is remembered. A server that ignores a field does no
+harm: it has the same room for its reply, which is read with the same care.
 """
 
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
 from importlib import resources
 from string import Template
+from typing import Any
 
 from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind
+
+# Room for a judge that reasons before it answers. Guided decoding ends a reply by itself; a server
+# that ignores its fields must not be cut in the middle of a sentence that says "correct".
+REPLY_TOKENS = 1024
+SECOND_TEMPERATURE = 0.7  # asked again at 0, it would only say the same again
 
 CHOICES: dict[QuestionKind, tuple[str, str]] = {
     QuestionKind.OPEN: ("1", "0"),
@@ -75,3 +87,49 @@ def _fence(question: JudgeQuestion, answer: str) -> str:
     content = "\0".join((question.question, question.reference, *question.alternatives, answer))
     data = content.encode("utf-8", "replace")
     return "ANSWER-" + blake2b(data, digest_size=6, key=b"swift-deepeyes fence").hexdigest()
+
+
+class Guidance(IntEnum):
+    """The spellings, from the first to try to the last."""
+
+    STRUCTURED = 0  # vLLM >= 0.11 `structured_outputs`; ms-swift >= 4.6 deploy, its regex
+    LEGACY = 1  # vLLM < 0.12 `guided_choice`
+    PLAIN = 2  # none: any OpenAI-compatible server
+
+    @property
+    def next(self) -> Guidance | None:
+        """The next one to try, or None after the last."""
+        return None if self is Guidance.PLAIN else Guidance(self + 1)
+
+
+def request_body(
+    question: JudgeQuestion, model: str, guidance: Guidance, attempt: int
+) -> dict[str, Any]:
+    """The chat request; `attempt` 0 is the first time that this question is asked."""
+    return {
+        "model": model,
+        "messages": [{"role": "user", "content": build_prompt(question)}],
+        "temperature": SECOND_TEMPERATURE if attempt else 0,
+        "seed": attempt,
+        "max_tokens": REPLY_TOKENS,
+        **guided_fields(guidance, question.kind),
+    }
+
+
+def guided_fields(guidance: Guidance, kind: QuestionKind) -> dict[str, Any]:
+    """The fields that a request gets besides the usual ones."""
+    choices = list(CHOICES[kind])
+    match guidance:
+        case Guidance.STRUCTURED:
+            # `swift deploy` drops fields it does not know and vLLM does too, so both spellings of
+            # today fit in one request. A hybrid reasoning model must be asked not to think: its
+            # first token is forced, and it would otherwise judge in a state it never learned.
+            return {
+                "structured_outputs": {"choice": choices},
+                "structured_outputs_regex": "|".join(choices),
+                "chat_template_kwargs": {"enable_thinking": False},
+            }
+        case Guidance.LEGACY:
+            return {"guided_choice": choices}
+        case Guidance.PLAIN:
+            return {}
