@@ -180,11 +180,11 @@ async def identify(
 
 async def _identify(client: ChatClient, address: Address, timeout_seconds: float) -> ServerIdentity:
     answer = await client.send("GET", address, "/models", timeout_seconds)
-    shown = shorten(answer.body, _DETAIL)
+    start = shorten(answer.body, _DETAIL)
     if answer.status == 200:
         listings = read_listings(answer.data)
         if listings is None:
-            return ServerIdentity(address=address, kind=ServerKind.GARBLED, detail=shown)
+            return ServerIdentity(address=address, kind=ServerKind.GARBLED, detail=start)
         return ServerIdentity(address=address, kind=ServerKind.CHAT, listings=listings)
     kind = _OF_STATUS.get(answer.status)
     if answer.status == 400 and "https" in answer.body.lower():
@@ -194,7 +194,7 @@ async def _identify(client: ChatClient, address: Address, timeout_seconds: float
     elif answer.status >= 500:
         kind = ServerKind.NOT_READY
     kind = kind or await _look_around(client, address, timeout_seconds)
-    return ServerIdentity(address=address, kind=kind, detail=f"HTTP {answer.status}: {shown}")
+    return ServerIdentity(address=address, kind=kind, detail=f"HTTP {answer.status}: {start}")
 
 
 async def _look_around(client: ChatClient, address: Address, timeout_seconds: float) -> ServerKind:

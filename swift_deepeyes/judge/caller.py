@@ -27,8 +27,8 @@ from swift_deepeyes.judge.server import Pool, Server, counted_as, wished_rest
 from swift_deepeyes.judge.stats import JudgeCounts, percentile
 from swift_deepeyes.scoring.verdict import JudgeQuestion
 
-SHORTEST_SECONDS = 0.25  # below that, what is slow is this machine
-MEDIANS, P95S = 3.0, 1.5  # a reply is overdue when it takes that many times the usual
+SHORTEST_SECONDS = 0.5  # below that, what is slow is this machine
+MEDIANS, P95S = 5.0, 3.0  # a reply is overdue when it takes that many times the usual
 REPLIES_NEEDED = 3  # to know what is usual
 LEAST_HEDGES, HEDGE_SHARE = 4, 0.1  # of the replies that the batch has got so far
 
@@ -142,7 +142,11 @@ class Race:
     def _note_overtaken(self, winner: _Call) -> None:
         """Calls that were made before the one that brought the reply hung: they failed."""
         for task, call in self._calls.items():
-            if call.number < winner.number and not task.done():
+            if call.number > winner.number:
+                continue
+            if task.done():  # it failed, and was counted, in the same moment
+                self._counts.retries += task.exception() is not None
+            else:
                 self._counts.failures[Cause.TIMEOUT] += 1
                 self._counts.retries += 1
                 self._patience.give_back()

@@ -118,8 +118,9 @@ def read_line(line: str, *, is_value: bool = False) -> Outcome | None:
     word, joint, remark = match["word"].lower(), match["joint"].strip(), match["remark"]
     if _DOUBT.search(remark) or (word in _OTHER_DIGIT and _OTHER_DIGIT[word].search(remark)):
         return None
-    if joint in (",", ";") and word[0].isdigit() and remark[:1].isdigit():
-        return None  # "1, 2 and 3 are red"
+    is_number = word[0].isdigit() or word == "no"
+    if joint in (",", ";", ".") and is_number and remark[:1].isdigit():
+        return None  # "1, 2 and 3 are red", "No. 1"
     outcome = outcome_of(word)
     if outcome is Outcome.RIGHT:
         # "1. The answer says blue" is an item of a list, "Correct: red" names the reference.
@@ -144,7 +145,7 @@ def _without_marks(line: str) -> tuple[str, set[Outcome]]:
 
 
 ECHO = "\ufffc"  # stands where the answer was repeated: what is around it must not join
-SHORTEST_ECHO = 4  # characters; a shorter answer ("1") cannot be told from a verdict
+SHORTEST_ECHO = 4  # characters; a shorter answer ("1") cannot be distinguished from a verdict
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe0e\ufe0f\ufeff]")
 _FENCED = re.compile(r"<(ANSWER-[0-9a-f]{12})>.*?(?:</\1>|\Z)", re.DOTALL)
@@ -208,7 +209,7 @@ def _plain(text: str) -> str:
 def _without_echo(reply: str, answer: str) -> str:
     """The reply without the answer, whole or line by line, and without the prompt's fence."""
     reply = _FENCED.sub(ECHO, reply)
-    seen = defuse(answer)  # what the judge was shown
+    seen = defuse(answer)  # what the judge read
     pieces = {
         _plain(piece).strip() for text in (answer, seen) for piece in (text, *text.splitlines())
     }
