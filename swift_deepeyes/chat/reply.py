@@ -52,6 +52,7 @@ class Loss(StrEnum):
     )
     REFUSAL = "the server sent a refusal in place of the model's text"
     NO_TEXT = "the server sent no text (content null)"
+    OTHER_TYPE = "the server sent content of another type than text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ def _loss(
     is_call = message.get("tool_calls") or message.get("function_call")
     if is_call or (finish is Finish.CALLED and not text):
         return Loss.TOOL_PARSER
+    if not isinstance(message.get("content"), str | list | None):
+        return Loss.OTHER_TYPE
     if finish is Finish.TRUNCATED:
         return None  # nothing, or a thought alone, is what it came to
     if thought:
@@ -156,11 +159,9 @@ def parse_json(data: bytes) -> dict[str, Any]:
 
 def _text(content: object) -> str | None:
     """A message's content: text, or the joined text of its parts. None: there is none."""
-    if content is None or isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "".join(map(_part, content)) if content else None
-    raise FailedCallError(Cause.BAD_BODY, f"content of the type {type(content).__name__}")
+    if isinstance(content, list) and content:
+        return "".join(map(_part, content))
+    return content if isinstance(content, str) else None
 
 
 def _part(part: object) -> str:

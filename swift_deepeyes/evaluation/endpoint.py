@@ -23,7 +23,7 @@ from swift_deepeyes.chat.failures import (
     failure_of_status,
 )
 from swift_deepeyes.chat.identity import Listing, ServerKind, identify, read_listings
-from swift_deepeyes.chat.reply import Finish, Reply, parse_json
+from swift_deepeyes.chat.reply import Finish, Loss, Reply, parse_json
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.served_model import UnknownModelError
@@ -202,10 +202,12 @@ class Endpoint:
         return {listing.id: listing for listing in listings}
 
     async def _ask(self, body: dict[str, Any]) -> Reply:
-        """One try. What a server broke off is worth another one."""
+        """One try. What a server broke off or garbled is worth another one."""
         reply = await self._client.complete(self._address, body, self._timeout)
         if reply.finish is Finish.ABORTED:
             raise FailedCallError(Cause.ABORTED, "finish_reason abort")
+        if reply.loss is Loss.OTHER_TYPE:
+            raise FailedCallError(Cause.BAD_BODY, reply.loss)
         return reply
 
 

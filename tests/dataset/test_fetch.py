@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 
 from swift_deepeyes.dataset import fetch
 from swift_deepeyes.dataset.fetch import fetch_image
-from swift_deepeyes.dataset.image_check import BadImageError
+from swift_deepeyes.dataset.images import BadImageError
 
 
 @pytest.fixture(autouse=True)

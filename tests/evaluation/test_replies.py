@@ -42,7 +42,7 @@ class Altered(PolicyServer):
         ({"content": None, "reasoning_content": "x"}, "stop", "--reasoning-parser"),
         ({"content": "x"}, "content_filter", "content filter"),
         ({"content": "x"}, "abort", "finish_reason abort"),
-        ({"content": 5}, "stop", "type int"),
+        ({"content": 5}, "stop", "another type"),
     ],
 )
 def test_such_replies_are_not_run_and_the_rest_is(
