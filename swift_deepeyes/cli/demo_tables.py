@@ -7,7 +7,7 @@ from rich.table import Table
 
 from swift_deepeyes.demo.evaluation import Result
 from swift_deepeyes.demo.figures import WINDOW, StepFigures, mean_of
-from swift_deepeyes.demo.options import EXAM_QUESTIONS
+from swift_deepeyes.demo.options import EVALUATION_QUESTIONS
 from swift_deepeyes.demo.run import DemoResults
 
 _STEPS = 5  # of the first and of the last
@@ -17,7 +17,7 @@ def show_results(console: Console, results: DemoResults) -> None:
     """Print the first and the last steps, the evaluations, and where everything is."""
     summary = results.summary
     console.print(_table(results.steps))
-    console.print(_evaluation_table(results.exams))
+    console.print(_evaluation_table(results.evaluations))
     gain = summary.reward_last - summary.reward_first
     console.print(
         f"Mean reward of the last {WINDOW} steps {summary.reward_last:.2f}, of the first "
@@ -44,14 +44,14 @@ def _table(steps: list[StepFigures]) -> Table:
     return table
 
 
-def _evaluation_table(exams: list[Result]) -> Table:
-    table = Table(title=f"{EXAM_QUESTIONS} new scenes, greedy")
-    for column in ("exam", "right", "95 % interval", "with a crop", "report"):
+def _evaluation_table(evaluations: list[Result]) -> Table:
+    table = Table(title=f"{EVALUATION_QUESTIONS} new scenes, greedy")
+    for column in ("evaluation", "right", "95 % interval", "with a crop", "report"):
         table.add_column(column)
-    for exam in exams:
-        interval = f"{exam.low:.0%} to {exam.high:.0%}"
-        shares = f"{exam.accuracy:.0%}", interval, f"{exam.crop_share:.0%}"
-        table.add_row(exam.name, *shares, str(exam.report))
+    for one in evaluations:
+        interval = f"{one.low:.0%} to {one.high:.0%}"
+        shares = f"{one.accuracy:.0%}", interval, f"{one.crop_share:.0%}"
+        table.add_row(one.name, *shares, str(one.report))
     return table
 
 

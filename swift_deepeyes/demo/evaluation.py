@@ -1,4 +1,4 @@
-"""The demo's exam: `swift deploy` serves a checkpoint, and the evaluation asks it new scenes.
+"""The demo's evaluation: `swift deploy` serves a checkpoint, and the evaluation asks it new scenes.
 
 The same engine and the same rules as in training, but another driver, greedy sampling, and scenes
 that the policy was not trained on.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swift_deepeyes.demo import commands
-from swift_deepeyes.demo.options import EXAM_QUESTIONS, DemoOptions
+from swift_deepeyes.demo.options import EVALUATION_QUESTIONS, DemoOptions
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
 from swift_deepeyes.demo.toy import build_data
 from swift_deepeyes.demo.toy.model import CONTEXT_TOKENS
@@ -31,7 +31,7 @@ _TURN_TOKENS = 96
 
 @dataclass(frozen=True)
 class Result:
-    """One exam. Shares are 0 to 1; `low` and `high` bound accuracy's 95 % interval."""
+    """One evaluation. Shares are 0 to 1; `low` and `high` bound accuracy's 95 % interval."""
 
     name: str
     accuracy: float
@@ -41,15 +41,18 @@ class Result:
     report: Path
 
 
-def take_exam(options: DemoOptions, checkpoint: Path, name: str) -> Result:
+def evaluate_checkpoint(options: DemoOptions, checkpoint: Path, name: str) -> Result:
     """Evaluate a checkpoint. Raises `ProcessFailedError` if it cannot be served."""
     data = build_data(
-        options.exam / "data", options.seed + _OTHER_SCENES, EXAM_QUESTIONS, other_rows=1
+        options.evaluation / "data",
+        options.seed + _OTHER_SCENES,
+        EVALUATION_QUESTIONS,
+        other_rows=1,
     )
-    folder = options.exam / name
+    folder = options.evaluation / name
     port = free_port()
     arguments = commands.deploy_arguments(checkpoint, port)
-    with SwiftProcess(arguments, options.output / f"exam_{name}.log") as server:
+    with SwiftProcess(arguments, options.output / f"evaluation_{name}.log") as server:
         server.wait_for_line("Application startup complete", _START_SECONDS)
         url = f"http://127.0.0.1:{port}/v1"
         report = asyncio.run(_ask(url, data.vstar, checkpoint, folder))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from swift_deepeyes.errors import DeepEyesError
 
-EXAM_QUESTIONS = 48
+EVALUATION_QUESTIONS = 48
 DEFAULT_STEPS = 60
 _MARK = ".swift-deepeyes-demo"
 
@@ -53,9 +53,9 @@ class DemoOptions:
         return self.output / "log"
 
     @property
-    def exam(self) -> Path:
+    def evaluation(self) -> Path:
         """The evaluations before and after the training."""
-        return self.output / "exam"
+        return self.output / "evaluation"
 
     @property
     def page(self) -> Path:
@@ -69,7 +69,14 @@ class DemoOptions:
             raise OutputTakenError(
                 f"{self.output} is not empty and not from a demo; choose another"
             )
-        for folder in (self.model, self.data, self.warm_start, self.grpo, self.log, self.exam):
+        for folder in (
+            self.model,
+            self.data,
+            self.warm_start,
+            self.grpo,
+            self.log,
+            self.evaluation,
+        ):
             shutil.rmtree(folder, ignore_errors=True)
         self.output.mkdir(parents=True, exist_ok=True)
         mark.touch()

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.demo import commands, figures, picture
-from swift_deepeyes.demo.evaluation import Result, take_exam
+from swift_deepeyes.demo import commands, figures, trajectory_image
+from swift_deepeyes.demo.evaluation import Result, evaluate_checkpoint
 from swift_deepeyes.demo.figures import StepFigures, Summary
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.processes import SwiftProcess
@@ -34,7 +34,7 @@ class DemoResults:
     """What came of it, and where it is."""
 
     steps: list[StepFigures]
-    exams: list[Result]
+    evaluations: list[Result]
     summary: Summary
     files: dict[str, Path]
 
@@ -55,14 +55,14 @@ def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], obje
     say("Warm start: `swift sft` teaches it to write turns, and to zoom now and then")
     _warm_start(options, warm_start, progress)
 
-    say("Exam before: `swift deploy` serves it, `swift-deepeyes eval` asks new scenes")
-    exams = [take_exam(options, commands.warm_start_checkpoint(options), "before")]
+    say("Evaluation before: `swift deploy` serves it, `swift-deepeyes eval` asks new scenes")
+    evaluations = [evaluate_checkpoint(options, commands.warm_start_checkpoint(options), "before")]
 
     say("GRPO: `swift rlhf` with deepeyes_scheduler and the deepeyes rewards")
     _grpo(options, progress)
 
-    say("Exam after")
-    exams.append(take_exam(options, commands.grpo_checkpoint(options), "after"))
+    say("Evaluation after")
+    evaluations.append(evaluate_checkpoint(options, commands.grpo_checkpoint(options), "after"))
 
     steps = figures.read_steps(options.log)
     trajectories = read_trajectories(options.log).items
@@ -71,11 +71,11 @@ def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], obje
     summary = figures.summarise(options.seed, steps, trajectories, seconds)
     files = {"summary": options.output / "summary.json", "log": options.log, "page": options.page}
     summary.write(files["summary"])
-    chosen = picture.choose(trajectories)
+    chosen = trajectory_image.choose(trajectories)
     if chosen is not None:
-        files["picture"] = options.output / "trajectory.png"
-        picture.draw_trajectory(chosen, options.log, files["picture"])
-    return DemoResults(steps, exams, summary, files)
+        files["image"] = options.output / "trajectory.png"
+        trajectory_image.draw_trajectory(chosen, options.log, files["image"])
+    return DemoResults(steps, evaluations, summary, files)
 
 
 def _warm_start(options: DemoOptions, dataset: Path, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""What the demo makes of a log directory: figures, summary, picture; and its settings."""
+"""What the demo makes of a log directory: figures, summary, image; and its settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from swift_deepeyes.demo import figures, picture
+from swift_deepeyes.demo import figures, trajectory_image
 from swift_deepeyes.demo.options import DemoOptions, OutputTakenError, plugin_environment
 from swift_deepeyes.demo.toy.scenes import Pattern, Scene, cut, draw, room_box
 from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
@@ -94,16 +94,16 @@ def test_trajectories_come_in_order(tmp_path: Path) -> None:
 
 def test_the_picture_shows_a_right_one_with_a_crop(tmp_path: Path) -> None:
     right, wrong, direct = _logged(3, 1, 1.0), _logged(9, 1, 0.0), _logged(8, 0, 1.0)
-    assert picture.choose([right, direct, wrong]) is right
-    assert picture.choose([wrong, direct]) is wrong
-    assert picture.choose([direct]) is None
+    assert trajectory_image.choose([right, direct, wrong]) is right
+    assert trajectory_image.choose([wrong, direct]) is wrong
+    assert trajectory_image.choose([direct]) is None
 
     images = tmp_path / "images"
     images.mkdir()
     scene = draw(Scene(1, Pattern.VERTICAL))
     scene.save(images / "scene.png")
     cut(scene, room_box(1)).save(images / "crop.png")
-    picture.draw_trajectory(right, tmp_path, tmp_path / "out.png")
+    trajectory_image.draw_trajectory(right, tmp_path, tmp_path / "out.png")
     assert Image.open(tmp_path / "out.png").size[0] > 1000
 
 

@@ -1,4 +1,4 @@
-"""One trajectory as a picture: what the model saw, the box it asked for, the crop, its words."""
+"""One trajectory as an image: what the model saw, the box it asked for, the crop, its words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def choose(trajectories: Sequence[LoggedTrajectory]) -> LoggedTrajectory | None:
 
 
 def draw_trajectory(logged: LoggedTrajectory, log: Path, path: Path) -> None:
-    """Write the picture of a trajectory with at least one crop as a PNG file."""
+    """Write the image of a trajectory with at least one crop as a PNG file."""
     names = (logged.images[0], logged.images[logged.trajectory.source_images])
     scene, crop = (_as_seen(log / IMAGES_FOLDER / name) for name in names)
     call = next(call for call in logged.trajectory.calls if call.box is not None)
