@@ -1,4 +1,4 @@
-"""From a log directory to a page; whatever the page leaves out is told in a note."""
+"""From a log directory to a page; whatever the page leaves out is said in a note."""
 
 from __future__ import annotations
 
@@ -42,29 +42,29 @@ class Page:
     notes: tuple[str, ...]
 
 
-def build_page(path: Path, limits: PageLimits, shop: PageImages | None = None) -> Page:
+def build_page(path: Path, limits: PageLimits, made: PageImages | None = None) -> Page:
     """Read the log in `path` and make its page. Raises `LogError` where there is none."""
     log = read_log(path)
     items = sample_groups(log.trajectories, limits.max_trajectories)
-    wanted = wanted_pictures(log, items, limits)
+    wanted = wanted_images(log, items, limits)
     document = Document({item.name: number for number, item in enumerate(wanted)})
     document.add_all(items)
     text_bytes = len(embedded_json([document.rows, document.details, document.texts]).encode())
     budget = max(0, int(limits.max_megabytes * _MEGABYTE) - text_bytes)
-    by_name = (shop or PageImages()).pictures(wanted, budget)
-    pictures = [by_name[item.name] for item in wanted]
+    by_name = (made or PageImages()).images(wanted, budget)
+    images = [by_name[item.name] for item in wanted]
     notes = (
         *_notes_on_log(log),
         *_notes_on_sample(log, items),
         *_notes_on_texts(document),
-        *_notes_on_pictures(pictures, limits),
+        *_notes_on_images(images, limits),
         *_notes_on_unstored(items),
     )
-    html = b"".join(render_page(_head(log, notes), document, pictures))
+    html = b"".join(render_page(_head(log, notes), document, images))
     return Page(html, len(items), notes)
 
 
-def wanted_pictures(
+def wanted_images(
     log: LogDirectory, items: Sequence[LoggedTrajectory], limits: PageLimits
 ) -> list[WantedImage]:
     """Every image once, the most useful first: sources before crops, each spread over the steps."""
@@ -135,11 +135,11 @@ def _notes_on_texts(document: Document) -> list[str]:
     return [f"{texts} over {MAX_TEXT_CHARACTERS:,} characters shown without the middle"]
 
 
-def _notes_on_pictures(pictures: Sequence[PageImage], limits: PageLimits) -> list[str]:
-    counts = count_states(pictures)
+def _notes_on_images(images: Sequence[PageImage], limits: PageLimits) -> list[str]:
+    counts = count_states(images)
     notes = []
     if counts[ImageState.OVER_BUDGET]:
-        left_out = f"{counts[ImageState.OVER_BUDGET]:,} of {_count(len(pictures), 'image')}"
+        left_out = f"{counts[ImageState.OVER_BUDGET]:,} of {_count(len(images), 'image')}"
         notes.append(
             f"{left_out} not embedded: the page is limited to {limits.max_megabytes:g} MB "
             "(--max-megabytes)"

@@ -1,4 +1,4 @@
-"""What the page is told: rows for the table, details for one trajectory, as plain JSON values.
+"""What the page is given: rows for the table, details for one trajectory, as plain JSON values.
 
 The rows come first in the file, so that the table is there while the rest is still being read; the
 details come in blocks that the page parses when it needs one.
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 class Document:
     """The page's rows, details and shared texts, filled one trajectory at a time."""
 
-    picture_numbers: Mapping[str, int]
+    image_numbers: Mapping[str, int]
     rows: list[Json] = field(default_factory=list)
     details: list[Json] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Document:
             "reference": self._cut(item.reference),
             "answer": None if item.score.answer is None else self._cut(item.score.answer),
             "prompt": [[message.role, self._shared(message.text)] for message in item.prompt],
-            "images": [self.picture_numbers.get(name) for name in item.images],
+            "images": [self.image_numbers.get(name) for name in item.images],
             "sizes": item.image_sizes,
             "sources": min(max(item.trajectory.source_images, 0), _MAX_SOURCES),
             "toolbox": item.trajectory.toolbox,

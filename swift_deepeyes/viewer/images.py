@@ -53,49 +53,49 @@ class WantedImage:
 
 @dataclass(slots=True)
 class PageImages:
-    """Makes pictures and remembers them, so that a served page is rebuilt quickly.
+    """Makes images and remembers them, so that a served page is rebuilt quickly.
 
     Image files are named by their content and never change, so a name and a side are enough.
     """
 
     _made: dict[tuple[str, int], PageImage] = field(default_factory=dict)
 
-    def pictures(self, wanted: Sequence[WantedImage], budget_bytes: int) -> dict[str, PageImage]:
-        """Pictures by name. `wanted` comes most important first; the budget is spent in order."""
-        pictures: dict[str, PageImage] = {}
+    def images(self, wanted: Sequence[WantedImage], budget_bytes: int) -> dict[str, PageImage]:
+        """Images by name. `wanted` comes most important first; the budget is spent in order."""
+        images: dict[str, PageImage] = {}
         spent = 0
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(wanted), _BATCH):
                 batch = wanted[start : start + _BATCH]
                 make = self._make if spent < budget_bytes else _measure
-                for item, picture in zip(batch, pool.map(make, batch), strict=True):
-                    if spent + len(picture.data_uri) > budget_bytes:
-                        picture = PageImage(ImageState.OVER_BUDGET, picture.width, picture.height)
+                for item, made in zip(batch, pool.map(make, batch), strict=True):
+                    if spent + len(made.data_uri) > budget_bytes:
+                        made = PageImage(ImageState.OVER_BUDGET, made.width, made.height)
                         spent = budget_bytes
-                    spent += len(picture.data_uri)
-                    pictures[item.name] = picture
-        return pictures
+                    spent += len(made.data_uri)
+                    images[item.name] = made
+        return images
 
     def _make(self, wanted: WantedImage) -> PageImage:
         key = wanted.name, wanted.max_side
-        picture = self._made.get(key)
-        if picture is None:
-            picture = _encode(wanted)
-            if picture.state is ImageState.EMBEDDED:
-                self._made[key] = picture
-        return picture
+        made = self._made.get(key)
+        if made is None:
+            made = _encode(wanted)
+            if made.state is ImageState.EMBEDDED:
+                self._made[key] = made
+        return made
 
 
-def count_states(pictures: Iterable[PageImage]) -> dict[ImageState, int]:
-    """How many pictures are in each state."""
+def count_states(images: Iterable[PageImage]) -> dict[ImageState, int]:
+    """How many images are in each state."""
     counts = dict.fromkeys(ImageState, 0)
-    for picture in pictures:
-        counts[picture.state] += 1
+    for made in images:
+        counts[made.state] += 1
     return counts
 
 
 def _measure(wanted: WantedImage) -> PageImage:
-    """The picture's size without its pixels: for what no longer fits."""
+    """The image's size without its pixels: for what no longer fits."""
     if wanted.path is None or not wanted.path.is_file():
         return PageImage(ImageState.MISSING)
     try:

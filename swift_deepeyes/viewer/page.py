@@ -38,13 +38,13 @@ _SCRIPTS = (
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-def render_page(head: Json, document: Document, pictures: Sequence[PageImage]) -> Iterable[bytes]:
+def render_page(head: Json, document: Document, images: Sequence[PageImage]) -> Iterable[bytes]:
     """The page in pieces, in order. `head` is what the page shows before anything else."""
     script = _script()
     template = _static(_TEMPLATE)
     before, after = template.split("{{blocks}}")
-    sizes = [[picture.state, picture.width, picture.height] for picture in pictures]
-    opening = {**head, "rows": document.rows, "pictures": sizes, "perBlock": DETAILS_PER_BLOCK}
+    sizes = [[image.state, image.width, image.height] for image in images]
+    opening = {**head, "rows": document.rows, "images": sizes, "perBlock": DETAILS_PER_BLOCK}
     before = before.replace("{{policy}}", _policy(script)).replace("{{style}}", _static(_STYLE))
     # Last, and by cutting: a text in the data may look like a placeholder.
     start, data_end = before.split("{{head}}")
@@ -53,9 +53,9 @@ def render_page(head: Json, document: Document, pictures: Sequence[PageImage]) -
         yield piece.encode("utf-8", "replace")
     for identifier, value in _blocks(document):
         yield _block(identifier, embedded_json(value))
-    for number, picture in enumerate(pictures):
-        if picture.data_uri:
-            yield _block(f"picture-{number}", json.dumps(picture.data_uri))
+    for number, image in enumerate(images):
+        if image.data_uri:
+            yield _block(f"image-{number}", json.dumps(image.data_uri))
     yield after.encode()
 
 

@@ -28,7 +28,7 @@ class LivePage:
 
     path: Path
     limits: PageLimits
-    _shop: PageImages = field(default_factory=PageImages)
+    _images: PageImages = field(default_factory=PageImages)
     _fingerprint: _Fingerprint | None = None
     _html: bytes = b""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -38,7 +38,7 @@ class LivePage:
         with self._lock:
             fingerprint = self._look()
             if fingerprint != self._fingerprint:
-                page = build_page(self.path, self.limits, self._shop)
+                page = build_page(self.path, self.limits, self._images)
                 self._html, self._fingerprint = page.html, fingerprint
             return self._html
 

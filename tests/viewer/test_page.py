@@ -81,7 +81,7 @@ def test_the_page_holds_only_its_own_markup(tmp_path: Path) -> None:
     html = build_page(tmp_path, PageLimits()).html.decode()
     scripts = re.findall(r"<script[^>]*>", html)
     kinds = Counter(re.sub(r' id="[a-z]+(-\d+)?"', "", script) for script in scripts)
-    # head, texts, one block of details, one picture; and the page's own script.
+    # head, texts, one block of details, one image; and the page's own script.
     assert kinds == {'<script type="application/json">': 4, "<script>": 1}
     assert html.count("</script>") == 5
     for tag in ("<img", "<svg", "<iframe", "<link", "http:", "https:"):
@@ -135,8 +135,8 @@ def test_large_images_are_scaled_down_and_keep_their_size(tmp_path: Path) -> Non
     name = store_image(tmp_path, png(Image.effect_noise((2000, 1000), 60).convert("RGB")))
     write_lines(tmp_path, [with_image(name)])
     html = build_page(tmp_path, PageLimits()).html
-    assert block(html, "head")["pictures"] == [["embedded", 2000, 1000]]
-    kind, data = block(html, "picture-0").split(";base64,")
+    assert block(html, "head")["images"] == [["embedded", 2000, 1000]]
+    kind, data = block(html, "image-0").split(";base64,")
     assert kind == "data:image/jpeg"
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (768, 384)
 
@@ -150,7 +150,7 @@ def test_a_rotation_in_the_file_is_dropped_as_the_model_saw_the_stored_pixels(
     Image.new("RGB", (80, 40), "red").save(buffer, "JPEG", exif=exif)
     name = store_image(tmp_path, buffer.getvalue())
     write_lines(tmp_path, [with_image(name)])
-    data = block(build_page(tmp_path, PageLimits()).html, "picture-0").partition(",")[2]
+    data = block(build_page(tmp_path, PageLimits()).html, "image-0").partition(",")[2]
     shown = Image.open(io.BytesIO(base64.b64decode(data)))
     assert shown.size == (80, 40) and not shown.getexif()
 
@@ -164,7 +164,7 @@ def test_what_does_not_fit_is_left_out_and_said(tmp_path: Path) -> None:
     items = [with_image(name, number) for number, name in enumerate(names)]
     write_lines(tmp_path, items)
     page = build_page(tmp_path, PageLimits(max_megabytes=1))
-    states = Counter(state for state, *_ in block(page.html, "head")["pictures"])
+    states = Counter(state for state, *_ in block(page.html, "head")["images"])
     assert states["embedded"] >= 1 and states["over_budget"] >= 1
     assert len(page.html) < 1_150_000
     note = f"{states['over_budget']} of 12 images not embedded: the page is limited to 1 MB"
@@ -178,7 +178,7 @@ def test_missing_and_broken_images_are_said(tmp_path: Path) -> None:
     names = ["gone.png", "broken.png", "../../etc/passwd", ""]
     write_lines(tmp_path, [with_image(name, number) for number, name in enumerate(names)])
     page = build_page(tmp_path, PageLimits())
-    states = [state for state, *_ in block(page.html, "head")["pictures"]]
+    states = [state for state, *_ in block(page.html, "head")["images"]]
     assert states == ["missing", "unreadable", "missing"]
     assert "2 image files missing" in page.notes
     assert "1 image file unreadable" in page.notes

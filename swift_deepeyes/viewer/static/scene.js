@@ -12,8 +12,8 @@ function boxesOn(detail, source) {
 }
 
 // Where the size is unknown, the boxes themselves tell how far the image reaches at least.
-function extentOf(picture, boxes) {
-  if (picture.width && picture.height) return [picture.width, picture.height];
+function extentOf(pageImage, boxes) {
+  if (pageImage.width && pageImage.height) return [pageImage.width, pageImage.height];
   const right = Math.max(64, ...boxes.map(({ call }) => call.sourceBox[2]));
   const bottom = Math.max(64, ...boxes.map(({ call }) => call.sourceBox[3]));
   return [right, bottom];
@@ -37,28 +37,28 @@ function boxElement(box, unit, extent) {
 }
 
 function sceneElement(detail, source, unitsAcross) {
-  const picture = pictureIn(detail, source);
+  const pageImage = imageIn(detail, source);
   const boxes = boxesOn(detail, source);
-  const extent = extentOf(picture, boxes);
+  const extent = extentOf(pageImage, boxes);
   const svg = draw("svg", { class: "overlay", viewBox: `0 0 ${extent[0]} ${extent[1]}`, preserveAspectRatio: "none" });
   const unit = Math.max(...extent) / unitsAcross;
   for (const box of boxes) svg.append(boxElement(box, unit, extent));
   const scene = make("div", { class: "scene", style: { "aspect-ratio": `${extent[0]} / ${extent[1]}`, "--ratio": extent[0] / extent[1] } });
-  if (picture.state === "embedded") {
+  if (pageImage.state === "embedded") {
     const image = make("img", { alt: `source image ${source}`, decoding: "async" });
-    withData(picture, (data) => { image.src = data; });
+    withData(pageImage, (data) => { image.src = data; });
     scene.append(image);
   } else {
     scene.classList.add("absent");
-    scene.append(make("p", {}, NOT_SHOWN[picture.state]));
+    scene.append(make("p", {}, NOT_SHOWN[pageImage.state]));
   }
   scene.append(svg);
   return scene;
 }
 
 function sourceFigure(detail, source) {
-  const picture = pictureIn(detail, source);
-  const size = picture.width ? `${picture.width} × ${picture.height}` : "size unknown";
+  const pageImage = imageIn(detail, source);
+  const size = pageImage.width ? `${pageImage.width} × ${pageImage.height}` : "size unknown";
   const title = detail.sources > 1 ? `Image ${source}` : "Source image";
   return make("figure", { class: "source-image" },
     make("button", { type: "button", class: "enlarge", title: "Enlarge", onclick: () => enlarge(detail, source) }, sceneElement(detail, source, 34)),
@@ -74,24 +74,24 @@ function enlarge(detail, source) {
 
 // A crop that is not embedded is cut from the source's copy instead, and says so.
 function cropFigure(detail, call, turn) {
-  const picture = pictureIn(detail, call.crop);
+  const pageImage = imageIn(detail, call.crop);
   const colour = colourOf(turn);
   const size = call.cropSize ? `${call.cropSize[0]} × ${call.cropSize[1]}` : "";
   const figure = make("figure", { class: "crop", style: { "--turn": colour } },
     make("span", { class: "plate", style: { background: colour, color: inkOn(colour) } }, call.crop - detail.sources + 1));
-  const source = call.source === null ? null : pictureIn(detail, call.source);
+  const source = call.source === null ? null : imageIn(detail, call.source);
   let remark = null;
-  if (picture.state === "embedded") {
+  if (pageImage.state === "embedded") {
     const image = make("img", { alt: "crop", decoding: "async" });
-    withData(picture, (data) => { image.src = data; });
+    withData(pageImage, (data) => { image.src = data; });
     figure.append(image);
   } else if (source && source.state === "embedded" && call.sourceBox) {
     const [left, top, right, bottom] = call.sourceBox;
     const image = draw("image", { width: source.width, height: source.height, preserveAspectRatio: "none" });
     withData(source, (data) => image.setAttribute("href", data));
     figure.append(draw("svg", { class: "recut", viewBox: `${left} ${top} ${right - left} ${bottom - top}`, style: { "aspect-ratio": `${right - left} / ${bottom - top}` } }, image));
-    remark = `cut from the copy of the source: ${NOT_SHOWN[picture.state]}`;
-  } else figure.append(make("p", { class: "absent" }, NOT_SHOWN[picture.state]));
+    remark = `cut from the copy of the source: ${NOT_SHOWN[pageImage.state]}`;
+  } else figure.append(make("p", { class: "absent" }, NOT_SHOWN[pageImage.state]));
   figure.append(make("figcaption", {}, size, remark && make("span", { class: "remark" }, remark)));
   return figure;
 }

@@ -1,4 +1,4 @@
-// The page's data. Rows are there at once; details and pictures stand further down in the file and
+// The page's data. Rows are there at once; details and images stand further down in the file and
 // are parsed when they are first wanted, which may be before the browser has read that far.
 
 const head = JSON.parse(find("head").textContent);
@@ -43,18 +43,18 @@ function whenRead(action) {
 }
 
 // Data URIs stay in their block: the browser's own image cache is what needs to be quick.
-function pictureIn(detail, image) {
+function imageIn(detail, image) {
   const index = detail.images[image];
-  const [state, width, height] = index === null || index === undefined ? ["missing", 0, 0] : head.pictures[index];
+  const [state, width, height] = index === null || index === undefined ? ["missing", 0, 0] : head.images[index];
   // Where the file tells no size, the log may.
   const logged = detail.sizes[image] || [0, 0];
   return { state, width: width || logged[0], height: height || logged[1], index };
 }
 
-function withData(picture, use) {
-  const data = block(`picture-${picture.index}`);
+function withData(pageImage, use) {
+  const data = block(`image-${pageImage.index}`);
   if (data !== null) use(data);
-  else whenRead(() => { const late = block(`picture-${picture.index}`); if (late) use(late); });
+  else whenRead(() => { const late = block(`image-${pageImage.index}`); if (late) use(late); });
 }
 
 const NOT_SHOWN = {
