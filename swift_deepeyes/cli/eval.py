@@ -195,32 +195,11 @@ async def _evaluate(
     concurrency: int,
 ) -> Report:
     """Run with a progress bar."""
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from swift_deepeyes.cli.progress import ConsoleProgress
     from swift_deepeyes.evaluation.evaluate import evaluate as run
-    from swift_deepeyes.evaluation.runner import Outcome
-    from swift_deepeyes.evaluation.trial import Trial
     from swift_deepeyes.settings import read_settings
 
-    logging_columns = (
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[now]}"),
-    )
-    with Progress(*Progress.get_default_columns()[:2], *logging_columns, console=console) as bar:
-        task = bar.add_task(config.benchmark, total=None, now="")
-
-        def on_plan(trials: list[Trial]) -> None:
-            bar.update(task, total=len(trials))
-
-        def on_progress(outcome: Outcome) -> None:
-            found = (line.score.accuracy for line in outcome.lines.values())
-            scores = [accuracy for accuracy in found if accuracy is not None]
-            now = f"{100 * sum(scores) / len(scores):.1f} % right" if scores else ""
-            if outcome.not_run:
-                now += f", {len(outcome.not_run)} NOT RUN"
-            bar.update(task, completed=len(outcome.lines), now=now)
-
+    with ConsoleProgress(console) as progress:
         async with endpoint:
             return await run(
                 config,
@@ -231,8 +210,7 @@ async def _evaluate(
                 stated=stated,
                 out=out,
                 concurrency=concurrency,
-                on_plan=on_plan,
-                on_progress=on_progress,
+                progress=progress,
             )
 
 

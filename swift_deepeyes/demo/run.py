@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.demo import commands, figures, trajectory_image
+from swift_deepeyes.demo import commands, figures
 from swift_deepeyes.demo.evaluation import Result, evaluate_checkpoint
 from swift_deepeyes.demo.figures import StepFigures, Summary
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
@@ -21,6 +21,7 @@ from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
 from swift_deepeyes.progress import Progress
 from swift_deepeyes.record.reader import read_trajectories
+from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.viewer.build import PageLimits
 from swift_deepeyes.viewer.output import write_page
 
@@ -71,11 +72,26 @@ def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], obje
     summary = figures.summarise(options.seed, steps, trajectories, seconds)
     files = {"summary": options.output / "summary.json", "log": options.log, "page": options.page}
     summary.write(files["summary"])
-    chosen = trajectory_image.choose(trajectories)
-    if chosen is not None:
-        files["image"] = options.output / "trajectory.png"
-        trajectory_image.draw_trajectory(chosen, options.log, files["image"])
+    if (image := _draw(trajectories, options, say)) is not None:
+        files["image"] = image
     return DemoResults(steps, evaluations, summary, files)
+
+
+def _draw(
+    trajectories: list[LoggedTrajectory], options: DemoOptions, say: Callable[[str], object]
+) -> Path | None:
+    """An image of one trajectory, where there is one with a crop and matplotlib is installed."""
+    try:
+        from swift_deepeyes.demo.trajectory_image import choose, draw_trajectory
+    except ImportError as error:
+        say(f"No image of a trajectory: {error}. The fix: pip install -e '.[demo]'")
+        return None
+    chosen = choose(trajectories)
+    if chosen is None:
+        return None
+    path = options.output / "trajectory.png"
+    draw_trajectory(chosen, options.log, path)
+    return path
 
 
 def _warm_start(options: DemoOptions, dataset: Path, progress: Progress) -> None:

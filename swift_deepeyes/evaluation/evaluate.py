@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -20,11 +19,12 @@ from swift_deepeyes.evaluation.report import (
     Report,
     to_markdown,
 )
-from swift_deepeyes.evaluation.runner import OnProgress, run_trials
+from swift_deepeyes.evaluation.runner import run_trials
 from swift_deepeyes.evaluation.scorer import Scorer
 from swift_deepeyes.evaluation.served_model import Stated, identify
 from swift_deepeyes.evaluation.trial import Trial, plan_trials
 from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.progress import Progress
 from swift_deepeyes.settings import Settings
 
 
@@ -46,8 +46,7 @@ async def evaluate(
     stated: Stated,
     out: Path,
     concurrency: int,
-    on_plan: Callable[[list[Trial]], None] = lambda trials: None,
-    on_progress: OnProgress = lambda outcome: None,
+    progress: Progress | None = None,
 ) -> Report:
     """Evaluate and write the report. `endpoint` has to be open.
 
@@ -62,13 +61,12 @@ async def evaluate(
         folder.claim(facts, f"{config.benchmark}: {served.name}")
         asked = questions[: sources.limit]
         trials = plan(config, asked)
-        on_plan(trials)
         images = [image for question in asked for image in question.images]
         pixels = await check_pixels(endpoint, served.name, served.recipe, images)
         scorer = Scorer(config.benchmark, settings)
         with closing(Driver(endpoint, served, config, settings)) as driver:
             outcome = await run_trials(
-                trials, driver, scorer, folder, concurrency=concurrency, on_progress=on_progress
+                trials, driver, scorer, folder, concurrency=concurrency, progress=progress
             )
         report = Report(
             benchmark=config.benchmark,

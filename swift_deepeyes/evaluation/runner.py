@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from swift_deepeyes.episode.view import UnreadableImageError
@@ -22,13 +22,12 @@ from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.scorer import Scorer, is_scored
 from swift_deepeyes.evaluation.trial import Trial
 from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.progress import Progress
 from swift_deepeyes.record.record import LoggedTrajectory
 
 logger = logging.getLogger(__name__)
 
 _LEAST_FAILURES_TO_STOP = 8
-
-OnProgress = Callable[["Outcome"], None]
 
 
 @dataclass
@@ -50,6 +49,15 @@ class Outcome:
         return [id for id, line in self.lines.items() if not is_scored(line)]
 
     @property
+    def note(self) -> str:
+        """The share that is right, and what was not run, in a few words."""
+        found = (line.score.accuracy for line in self.lines.values())
+        scores = [accuracy for accuracy in found if accuracy is not None]
+        share = f"{100 * sum(scores) / len(scores):.1f} % right" if scores else ""
+        missing = f"{len(self.not_run)} NOT RUN" if self.not_run else ""
+        return ", ".join(filter(None, (share, missing)))
+
+    @property
     def is_complete(self) -> bool:
         """Everything planned was run and scored."""
         return len(self.lines) == self.planned and not self.unscored
@@ -62,15 +70,15 @@ async def run_trials(
     folder: EvaluationFolder,
     *,
     concurrency: int,
-    on_progress: OnProgress = lambda outcome: None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Run what the folder does not hold yet. Raises nothing that a server does."""
     known = folder.read()
     outcome = Outcome(planned=len(trials), lost_lines=folder.lost_lines)
     outcome.lines.update({trial.id: known[trial.id] for trial in trials if trial.id in known})
-    run = _Run(trials, driver, scorer, folder, outcome, concurrency, on_progress)
+    run = _Run(trials, driver, scorer, folder, outcome, concurrency, progress or Progress())
     await run.score_leftovers()
-    on_progress(outcome)
+    run.report_progress()
     await run.play_all()
     return outcome
 
@@ -86,7 +94,7 @@ class _Run:
         folder: EvaluationFolder,
         outcome: Outcome,
         concurrency: int,
-        on_progress: OnProgress,
+        progress: Progress,
     ) -> None:
         self._trials = {trial.id: trial for trial in trials}
         self._driver = driver
@@ -94,7 +102,8 @@ class _Run:
         self._folder = folder
         self._outcome = outcome
         self._concurrency = concurrency
-        self._on_progress = on_progress
+        self._progress = progress
+        progress.begin("trials", outcome.planned, len(outcome.lines))
         self._finished: asyncio.Queue[Played | None] = asyncio.Queue()
         self._failures_in_a_row = 0
 
@@ -114,6 +123,10 @@ class _Run:
                 for _ in range(self._concurrency):
                     workers.create_task(self._work(missing))
             self._finished.put_nowait(None)
+
+    def report_progress(self) -> None:
+        """Say how many trajectories there are, and how many of them are right."""
+        self._progress.reach(len(self._outcome.lines), self._outcome.note)
 
     async def _work(self, missing: Iterator[Trial]) -> None:
         for trial in missing:
@@ -140,7 +153,7 @@ class _Run:
 
     def _note_failure(self, trial: Trial, reason: str) -> None:
         self._outcome.not_run[trial.id] = reason
-        self._on_progress(self._outcome)
+        self.report_progress()
 
     async def _write(self) -> None:
         """Score and keep what is finished, as much at once as there is."""
@@ -168,4 +181,4 @@ class _Run:
                 self._outcome.judge_error = str(error)
         self._folder.append(lines)
         self._outcome.lines.update({line.id: line for line in lines})
-        self._on_progress(self._outcome)
+        self.report_progress()
