@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.evaluation.chance import ChanceBaseline, guess
 from swift_deepeyes.evaluation.names import ToolMode
-from swift_deepeyes.evaluation.statistics import Share, paired_difference, share
+from swift_deepeyes.evaluation.statistics import Proportion, paired_difference, share
 from swift_deepeyes.evaluation.trial import Trial, rotation_count
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.record.crops import crop_areas
@@ -26,8 +26,8 @@ class ToolUse(FrozenModel):
     crop_share: float
     ok_share: float | None
     outcomes: Mapping[str, int]
-    accuracy_with_crop: Share | None
-    accuracy_without_crop: Share | None
+    accuracy_with_crop: Proportion | None
+    accuracy_without_crop: Proportion | None
     area_share: float | None
 
 
@@ -41,10 +41,10 @@ class ModeFigures(FrozenModel):
     planned: int
     not_run: int
     not_judged: int
-    accuracy: Share | None
-    strict: Share | None
-    by_category: Mapping[str, Share]
-    by_position: Mapping[str, Share]
+    accuracy: Proportion | None
+    strict: Proportion | None
+    by_category: Mapping[str, Proportion]
+    by_position: Mapping[str, Proportion]
     tool_use: ToolUse
     stop_reasons: Mapping[str, int]
     format_errors: Mapping[str, int]
@@ -62,7 +62,7 @@ class Figures(FrozenModel):
     rotations: int
     guessers: ChanceBaseline
     modes: tuple[ModeFigures, ...]
-    gain: Share | None
+    gain: Proportion | None
 
 
 def compute_figures(
@@ -122,13 +122,13 @@ def _by_question(pairs: Iterable[Pair]) -> dict[str, list[float]]:
     return dict(sorted(groups.items()))
 
 
-def _accuracy(pairs: Iterable[Pair]) -> Share | None:
+def _accuracy(pairs: Iterable[Pair]) -> Proportion | None:
     return share(list(_by_question(pairs).values()))
 
 
 def _accuracy_by(
     pairs: Sequence[Pair], key: Callable[[Trial, LoggedTrajectory], str | None]
-) -> dict[str, Share]:
+) -> dict[str, Proportion]:
     parts: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         name = key(*pair)
@@ -138,7 +138,7 @@ def _accuracy_by(
     return {name: value for name, value in shares.items() if value is not None}
 
 
-def _strict(pairs: Sequence[Pair]) -> Share | None:
+def _strict(pairs: Sequence[Pair]) -> Proportion | None:
     """Right in every rotation; each sample of a question is one try at all of them.
 
     A try of which a rotation is missing is left out, not counted.

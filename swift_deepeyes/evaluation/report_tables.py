@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from swift_deepeyes.evaluation.figures import Figures, ModeFigures
 from swift_deepeyes.evaluation.published import PublishedFigure
-from swift_deepeyes.evaluation.statistics import Share
+from swift_deepeyes.evaluation.statistics import Proportion
 from swift_deepeyes.frozen import FrozenModel
 
 Cell = Callable[[ModeFigures], str]
@@ -39,7 +39,7 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def interval(share: Share | None) -> str:
+def interval(share: Proportion | None) -> str:
     """A share with its interval."""
     if share is None:
         return "-"
@@ -95,7 +95,10 @@ def _guessers(figures: Figures) -> Table:
 
 
 def _by(
-    figures: Figures, title: str, column: str, get: Callable[[ModeFigures], Mapping[str, Share]]
+    figures: Figures,
+    title: str,
+    column: str,
+    get: Callable[[ModeFigures], Mapping[str, Proportion]],
 ) -> Table:
     names = sorted({name for mode in figures.modes for name in get(mode)})
     rows = tuple(

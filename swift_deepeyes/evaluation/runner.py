@@ -31,7 +31,7 @@ _LEAST_FAILURES_TO_STOP = 8
 
 
 @dataclass
-class Outcome:
+class EvaluationOutcome:
     """How the run stands. `not_run`: why, by the trial's id; `judge_error`: why none was judged.
 
     `lost_lines`: lines of the folder's log that could not be read.
@@ -71,10 +71,10 @@ async def run_trials(
     *,
     concurrency: int,
     progress: Progress | None = None,
-) -> Outcome:
+) -> EvaluationOutcome:
     """Run what the folder does not hold yet. Raises nothing that a server does."""
     known = folder.read()
-    outcome = Outcome(planned=len(trials), lost_lines=folder.lost_lines)
+    outcome = EvaluationOutcome(planned=len(trials), lost_lines=folder.lost_lines)
     outcome.lines.update({trial.id: known[trial.id] for trial in trials if trial.id in known})
     run = _Run(trials, driver, scorer, folder, outcome, concurrency, progress or Progress())
     await run.score_leftovers()
@@ -92,7 +92,7 @@ class _Run:
         driver: Driver,
         scorer: Scorer,
         folder: EvaluationFolder,
-        outcome: Outcome,
+        outcome: EvaluationOutcome,
         concurrency: int,
         progress: Progress,
     ) -> None:

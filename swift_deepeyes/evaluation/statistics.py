@@ -19,7 +19,7 @@ _Z = 1.959964  # 95 %, two-sided
 _PSEUDO_PAIRS = 2.0  # half a one in each cell of the table of pairs
 
 
-class Share(FrozenModel):
+class Proportion(FrozenModel):
     """A mean in [0, 1] (or a difference of two) with its 95 % interval, over `questions`."""
 
     value: float
@@ -29,7 +29,7 @@ class Share(FrozenModel):
     trials: int
 
 
-def share(by_question: Sequence[Sequence[float]]) -> Share | None:
+def share(by_question: Sequence[Sequence[float]]) -> Proportion | None:
     """The mean over questions of each question's mean; None without any."""
     groups = [group for group in by_question if group]
     if not groups:
@@ -39,7 +39,7 @@ def share(by_question: Sequence[Sequence[float]]) -> Share | None:
     trials = sum(map(len, groups))
     count = float(len(groups)) if trials == len(groups) else _effective_count(means, trials)
     low, high = wilson(value * count, count)
-    return Share(
+    return Proportion(
         value=value,
         low=min(low, value),
         high=max(high, value),
@@ -48,7 +48,9 @@ def share(by_question: Sequence[Sequence[float]]) -> Share | None:
     )
 
 
-def paired_difference(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Share | None:
+def paired_difference(
+    pairs: Sequence[tuple[Sequence[float], Sequence[float]]],
+) -> Proportion | None:
     """Mean of the first minus mean of the second, over questions that have both; in [-1, 1]."""
     both = [(first, second) for first, second in pairs if first and second]
     if not both:
@@ -56,7 +58,7 @@ def paired_difference(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) 
     differences = [_mean(first) - _mean(second) for first, second in both]
     value = _mean(differences)
     low, high = _agresti_min(differences)
-    return Share(
+    return Proportion(
         value=value,
         low=min(low, value),
         high=max(high, value),

@@ -23,7 +23,7 @@ _FROM_FILE = "metrics file"
 _FROM_TRAJECTORIES = "counted in the logged trajectories"
 
 
-class Unit(StrEnum):
+class CurveUnit(StrEnum):
     """How the page writes a value: a share as percent, anything else as a number."""
 
     SHARE = "share"
@@ -37,7 +37,7 @@ class Curve(FrozenModel):
     """
 
     title: str
-    unit: Unit
+    unit: CurveUnit
     points: tuple[Point, ...]
     origin: str
     falls: bool = False
@@ -47,7 +47,7 @@ class Stack(FrozenModel):
     """Numbers by kind over the steps, one bar a step; `kinds` in drawing order."""
 
     title: str
-    unit: Unit
+    unit: CurveUnit
     steps: tuple[int, ...]
     kinds: Mapping[str, tuple[float, ...]]
 
@@ -56,27 +56,29 @@ class _Chosen(FrozenModel):
     """A metric that every page shows."""
 
     title: str
-    unit: Unit
+    unit: CurveUnit
     name: str
     falls: bool = False
 
 
 _TERMS_WITH_A_CURVE = ("accuracy", "format")  # as accuracy and format errors
-_REWARD = _Chosen(title="Reward", unit=Unit.NUMBER, name="reward")
+_REWARD = _Chosen(title="Reward", unit=CurveUnit.NUMBER, name="reward")
 _CHOSEN = (
     _REWARD,
-    _Chosen(title="Accuracy", unit=Unit.SHARE, name=PREFIX + "accuracy/all"),
-    _Chosen(title="Format errors", unit=Unit.SHARE, name=FORMAT_ERROR_SHARE),
-    _Chosen(title="With a crop", unit=Unit.SHARE, name=CROP_SHARE, falls=True),
+    _Chosen(title="Accuracy", unit=CurveUnit.SHARE, name=PREFIX + "accuracy/all"),
+    _Chosen(title="Format errors", unit=CurveUnit.SHARE, name=FORMAT_ERROR_SHARE),
+    _Chosen(title="With a crop", unit=CurveUnit.SHARE, name=CROP_SHARE, falls=True),
     _Chosen(
         title="Calls per trajectory",
-        unit=Unit.NUMBER,
+        unit=CurveUnit.NUMBER,
         name=PREFIX + "tool_calls/mean",
         falls=True,
     ),
-    _Chosen(title="Calls that worked", unit=Unit.SHARE, name=PREFIX + "tool_calls/success_rate"),
-    _Chosen(title="Crop, share of the image", unit=Unit.SHARE, name=PREFIX + "crops/area"),
-    _Chosen(title="Turns", unit=Unit.NUMBER, name=PREFIX + "turns/mean"),
+    _Chosen(
+        title="Calls that worked", unit=CurveUnit.SHARE, name=PREFIX + "tool_calls/success_rate"
+    ),
+    _Chosen(title="Crop, share of the image", unit=CurveUnit.SHARE, name=PREFIX + "crops/area"),
+    _Chosen(title="Turns", unit=CurveUnit.NUMBER, name=PREFIX + "turns/mean"),
 )
 
 
@@ -93,7 +95,7 @@ def _of_terms(items: Sequence[LoggedTrajectory]) -> Iterator[_Chosen]:
     for name in names_of_terms(items):
         if name not in _TERMS_WITH_A_CURVE:
             title = f"Reward term: {name.replace('_', ' ')}"
-            yield _Chosen(title=title, unit=Unit.NUMBER, name=TERMS + name)
+            yield _Chosen(title=title, unit=CurveUnit.NUMBER, name=TERMS + name)
 
 
 def names_of_terms(items: Sequence[LoggedTrajectory]) -> tuple[str, ...]:
@@ -108,7 +110,7 @@ def all_metrics(metrics: Sequence[MetricsLine]) -> tuple[Curve, ...]:
         for name, value in line.values.items():
             points[name].append((line.step, value))
     return tuple(
-        Curve(title=name, unit=Unit.NUMBER, points=tuple(points[name]), origin=_FROM_FILE)
+        Curve(title=name, unit=CurveUnit.NUMBER, points=tuple(points[name]), origin=_FROM_FILE)
         for name in sorted(points)
     )
 
@@ -145,8 +147,10 @@ def stacks(items: Sequence[LoggedTrajectory]) -> tuple[Stack, ...]:
         for step, members in steps.items()
     }
     return (
-        _stack("What became of the calls, per trajectory", Unit.NUMBER, calls, with_tool, "ok"),
-        _stack("Why episodes ended", Unit.SHARE, stops, steps, "answered"),
+        _stack(
+            "What became of the calls, per trajectory", CurveUnit.NUMBER, calls, with_tool, "ok"
+        ),
+        _stack("Why episodes ended", CurveUnit.SHARE, stops, steps, "answered"),
     )
 
 
@@ -175,7 +179,7 @@ def _points(name: str, lines: Sequence[MetricsLine]) -> tuple[Point, ...]:
 
 
 def _stack(
-    title: str, unit: Unit, kinds_of_step: Mapping[int, list[str]], steps: Steps, first: str
+    title: str, unit: CurveUnit, kinds_of_step: Mapping[int, list[str]], steps: Steps, first: str
 ) -> Stack:
     """Kinds per trajectory of a step; the good kind first, then by frequency."""
     counts = {step: Counter(kinds) for step, kinds in kinds_of_step.items()}

@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swift_deepeyes.evaluation.statistics import Share, paired_difference, share, wilson
+from swift_deepeyes.evaluation.statistics import Proportion, paired_difference, share, wilson
 
 SCORES = st.lists(st.lists(st.sampled_from([0.0, 1.0]), max_size=9), min_size=1, max_size=40)
 PAIRS = st.lists(st.tuples(*[st.lists(st.sampled_from([0.0, 1.0]), max_size=5)] * 2), max_size=40)
 
 
-def known(found: Share | None) -> Share:
+def known(found: Proportion | None) -> Proportion:
     assert found is not None
     return found
 
 
-def width(found: Share | None) -> float:
+def width(found: Proportion | None) -> float:
     return known(found).high - known(found).low
 
 
