@@ -36,26 +36,23 @@ def encoded_size(template: Any, image: Image.Image, patch: int) -> tuple[int, in
 def table_row(family: str, setting: str, template: Any, size: tuple[int, int]) -> list[str]:
     """One case: the views, and the crop of the image's middle quarter."""
     from swift_deepeyes.demo.families import PATCH
-    from swift_deepeyes.episode.boxes import BoxRules
-    from swift_deepeyes.episode.images import ConversationImages
-    from swift_deepeyes.episode.tool import ToolContext
-    from swift_deepeyes.episode.view_cache import ViewCache
+    from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
     from swift_deepeyes.ms_swift.template import box_frame, view_recipe
-    from swift_deepeyes.settings import BoxFormat
+    from swift_deepeyes.settings import BoxFormat, JudgeKind, Settings
     from swift_deepeyes.tools.zoom import ZoomTool
 
     image = Image.new("RGB", size, "white")
     frame = box_frame(template, BoxFormat.AUTO)
     recipe = view_recipe(template, None)
-    gallery = ConversationImages(
-        ["-"], load=lambda _: image.copy(), recipe=recipe, cache=ViewCache()
-    )
-    scene, tool = ToolContext(gallery, frame, BoxRules()), ZoomTool()
-    width, height = scene.show(0).extent.of(frame)
+    host = Host(recipe, frame, load=lambda _: image.copy(), count_tokens=len)
+    starter = EpisodeStarter(Settings(judge=JudgeKind.RULE))
+    context = starter.start(host, EpisodePrompt(("-",), "", None, lambda images: 0)).context
+    tool = ZoomTool()
+    width, height = context.show(0).extent.of(frame)
     box = [round(width / 4), round(height / 4), round(3 * width / 4), round(3 * height / 4)]
-    crop = tool.run(tool.arguments(bbox_2d=box), scene).image
+    crop = tool.run(tool.arguments(bbox_2d=box), context).image
     assert crop is not None
-    view = scene.show(0).view.size
+    view = context.show(0).view.size
     model = encoded_size(template, image.copy(), PATCH[family])
     sizes = ["x".join(map(str, pair)) for pair in (size, model, view, crop.size)]
     return [sizes[0], family, setting, frame.value, sizes[1], sizes[2], sizes[3]]

@@ -17,6 +17,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from swift_deepeyes.dataset.content_parts import ContentPartError, NoTextError, read_part
 from swift_deepeyes.dataset.images import BadImageError, as_entry
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.dataset.values import leaf_text, plain
@@ -38,9 +39,6 @@ _ROLES = {
 }
 _KNOWN_ROLES = frozenset({"system", "user", "assistant", "tool", "tool_call", "tool_response"})
 _TOOL_ROLES = frozenset({"tool", "tool_call", "tool_response"})
-_TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
-_IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
-_IMAGE_KEYS = ("image", "image_url", "url", "path", "bytes", "base64", "source")
 _MEANT_AS_MESSAGES = re.compile(r"""\s*\[?\s*\{\s*["'](role|from|content|value)["']\s*:""")
 
 
@@ -197,35 +195,20 @@ def _text_and_slots(message: Message) -> tuple[str, list[object]]:
     return "".join(text for text, _ in parts), [slot for _, slots in parts for slot in slots]
 
 
-def _part(part: object) -> tuple[str, list[object]]:
-    if isinstance(part, str):
-        return valid_text(part), [_NEXT] * part.count(IMAGE_TAG)
-    if not isinstance(part, Mapping):
-        raise BadConversationError(ConversationFault.UNREADABLE, "a part that is no dict")
-    kind = str(part.get("type") or ("text" if isinstance(part.get("text"), str) else "image"))
-    if kind in _TEXT_PARTS:
-        text = part.get("text")
-        if not isinstance(text, str):
-            raise BadConversationError(ConversationFault.NO_CONTENT, "a text part without text")
-        return valid_text(text), [_NEXT] * text.count(IMAGE_TAG)
-    if kind in _IMAGE_PARTS:
-        image = _image_of(part)
-        return IMAGE_TAG, [_NEXT if image is None else image]
-    raise BadConversationError(
-        ConversationFault.UNREADABLE, f"a part of type {kind!r}, neither text nor image"
-    )
-
-
-def _image_of(part: Mapping[str, Any]) -> object:
-    """An image part's own image as a column would hold it; None where it only marks a place."""
-    image = next((part[key] for key in _IMAGE_KEYS if part.get(key)), None)  # "": a place, too
-    if not isinstance(image, Mapping):
-        return image
-    if image.get("data"):  # Anthropic's source
-        return f"data:{image.get('media_type') or 'image'};base64,{image['data']}"
-    if image.get("bytes") or image.get("path"):
-        return {key: image.get(key) for key in ("bytes", "path")}
-    return image.get("url") or None
+def _part(given: object) -> tuple[str, list[object]]:
+    try:
+        part = read_part(given)
+    except NoTextError as error:
+        raise BadConversationError(ConversationFault.NO_CONTENT, str(error)) from None
+    except ContentPartError as error:
+        raise BadConversationError(ConversationFault.UNREADABLE, str(error)) from None
+    if part.tag is None:
+        return valid_text(part.text), [_NEXT] * part.text.count(IMAGE_TAG)
+    if part.tag != IMAGE_TAG:
+        raise BadConversationError(
+            ConversationFault.UNREADABLE, f"a part with {part.tag}, neither text nor image"
+        )
+    return part.text, [_NEXT if part.image is None else part.image]
 
 
 def _placed(slots: Sequence[object], column: Sequence[object]) -> tuple[list[object], list[object]]:

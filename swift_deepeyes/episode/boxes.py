@@ -15,7 +15,7 @@ from typing import NamedTuple
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.settings import SmallBoxes
 
-MAX_ASPECT_RATIO = 100
+MAX_BOX_RATIO = 100
 """Long side over short side of a box (official rule; over 200 the model's processor raises)."""
 
 
@@ -112,9 +112,8 @@ class Box:
 class BoxRules:
     """Which boxes are cut as they are. `min_side` counts pixels of the model's view, exclusive."""
 
-    min_side: int = 30
-    small_boxes: SmallBoxes = SmallBoxes.REFUSE
-    max_aspect_ratio: float = MAX_ASPECT_RATIO
+    min_side: int
+    small_boxes: SmallBoxes
 
 
 def read_box(value: object, frame: Frame) -> Box:
@@ -152,10 +151,10 @@ def fit_box(box: Box, extent: Extent, rules: BoxRules) -> Box:
     pixels = inside.to(Frame.PIXEL, extent).rounded_out()
     if min(pixels.width, pixels.height) <= rules.min_side:
         pixels = _small_box(pixels, extent, box.frame, rules)
-    if max(pixels.width, pixels.height) > rules.max_aspect_ratio * min(pixels.width, pixels.height):
+    if max(pixels.width, pixels.height) > MAX_BOX_RATIO * min(pixels.width, pixels.height):
         raise BoxError(
             CallStatus.BOX_TOO_LONG,
-            f"bbox_2d is too thin: its long side may be at most {rules.max_aspect_ratio:g} times "
+            f"bbox_2d is too thin: its long side may be at most {MAX_BOX_RATIO} times "
             "its short side.",
         )
     return pixels

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG, without_media_tags
 from swift_deepeyes.episode.boxes import Box
 from swift_deepeyes.episode.context import ContextMeter
-from swift_deepeyes.episode.images import NewImage
+from swift_deepeyes.episode.images import ConversationImages, NewImage
 from swift_deepeyes.episode.messages import observation_message
 from swift_deepeyes.episode.parsing import MalformedCall, ToolCall, parse_turn
 from swift_deepeyes.episode.tool import Toolbox, ToolContext, ToolError, ToolResult
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 Call = ToolCall | MalformedCall
 
-_NEEDS_FORM = frozenset({CallStatus.UNKNOWN_TOOL, CallStatus.BAD_ARGUMENTS})
+_NEEDS_FORM: frozenset[str] = frozenset({CallStatus.UNKNOWN_TOOL, CallStatus.BAD_ARGUMENTS})
 """Mistakes of a call as a whole; those about a box say themselves how a box is written."""
 
 
@@ -36,9 +36,9 @@ _NEEDS_FORM = frozenset({CallStatus.UNKNOWN_TOOL, CallStatus.BAD_ARGUMENTS})
 class EpisodeLimits:
     """How long an episode may get. `max_turns` None: the driver decides."""
 
-    max_turns: int | None = None
-    max_calls_per_turn: int = 1
-    max_images: int = 32
+    max_turns: int | None
+    max_calls_per_turn: int
+    max_images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,15 @@ class Episode:
     def __init__(
         self,
         *,
-        scene: ToolContext,
+        context: ToolContext,
         toolbox: Toolbox | None,
         instruction: str,
         limits: EpisodeLimits,
         meter: ContextMeter,
         prompt_opens_thought: bool | None = None,
     ) -> None:
-        self._scene = scene
+        self.context = context
+        self._images = context.images
         self._toolbox = toolbox
         self._instruction = instruction
         self._limits = limits
@@ -83,20 +84,20 @@ class Episode:
     @property
     def record(self) -> Trajectory:
         """What has happened so far."""
-        gallery = self._scene.gallery
+        images = self._images
         return Trajectory(
             turns=tuple(self._turns),
-            source_images=gallery.source_count,
-            crops=len(gallery) - gallery.source_count,
+            source_images=images.source_count,
+            crops=len(images) - images.source_count,
             toolbox=None if self._toolbox is None else self._toolbox.name,
             stop_reason=self.stop_reason,
             prompt_opens_thought=self._prompt_opens_thought,
         )
 
     @property
-    def images(self) -> list[str]:
-        """All image strings of the conversation, in `<image>` order."""
-        return self._scene.gallery.images
+    def images(self) -> ConversationImages:
+        """The conversation's images, in `<image>` order."""
+        return self._images
 
     def advance(self, text: str, *, tokens: int, truncated: bool) -> Observation | None:
         """Take the model's text of one turn (`tokens` long; `truncated`: cut off by a limit).
@@ -117,7 +118,7 @@ class Episode:
         if not self._meter.admit(message, [image.size for image in images]):
             self._finish(text, parsed.calls, StopReason.CONTEXT_FULL)
             return None
-        pngs = tuple(self._scene.gallery.add(image) for image in images)
+        pngs = tuple(self._images.add(image) for image in images)
         records = [outcome.record for outcome in outcomes]
         records += [_record(call, CallStatus.TOO_MANY_CALLS) for call in surplus]
         self._turns.append(TurnRecord(text=text, calls=tuple(records), observation=message))
@@ -125,7 +126,7 @@ class Episode:
 
     @property
     def _allowed_calls(self) -> int:
-        free = self._limits.max_images - len(self._scene.gallery)
+        free = self._limits.max_images - len(self._images)
         return max(1, min(self._limits.max_calls_per_turn, free))
 
     def _reason_to_stop(
@@ -141,7 +142,7 @@ class Episode:
             return StopReason.NO_ACTION
         if limits.max_turns is not None and len(self._turns) + 1 >= limits.max_turns:
             return StopReason.MAX_TURNS
-        if len(self._scene.gallery) >= limits.max_images:
+        if len(self._images) >= limits.max_images:
             return StopReason.IMAGE_LIMIT
         return None
 
@@ -158,10 +159,10 @@ class Episode:
         try:
             result = self._result(call)
         except ToolError as error:
-            told = error.message
-            if error.status in _NEEDS_FORM:
-                told = self._with_form(told, call)
-            return _CallOutcome(_record(call, error.status), told)
+            message = error.message
+            if error.kind in _NEEDS_FORM:
+                message = self._with_form(message, call)
+            return _CallOutcome(_record(call, error.kind), message)
         except Exception:
             # A bug in a tool, perhaps the user's own: it is reported with its traceback, and the
             # episode goes on, because one trajectory must not end a run of thousands.
@@ -176,8 +177,10 @@ class Episode:
         tool = self._toolbox.tools.get(call.name)
         if tool is None:
             names = ", ".join(self._toolbox.tools)
-            raise ToolError(CallStatus.UNKNOWN_TOOL, f"There is no such tool; there is: {names}.")
-        return tool.run(tool.read_arguments(call.arguments), self._scene)
+            raise ToolError(
+                f"There is no such tool; there is: {names}.", kind=CallStatus.UNKNOWN_TOOL
+            )
+        return tool.run(tool.read_arguments(call.arguments), self.context)
 
     def _with_form(self, message: str, call: Call) -> str:
         """The message, and how a right call of that tool looks."""
@@ -196,7 +199,7 @@ class Episode:
         return observation_message(parts, self._instruction)
 
 
-def _record(call: Call, status: CallStatus, result: ToolResult | None = None) -> CallRecord:
+def _record(call: Call, status: str, result: ToolResult | None = None) -> CallRecord:
     """A call for the record. A malformed one has no name and no arguments."""
     name, arguments = (call.name, call.arguments) if isinstance(call, ToolCall) else (None, None)
     if result is None:

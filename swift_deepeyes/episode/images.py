@@ -1,7 +1,7 @@
 """The images of one episode: sources, then crops, each with its place in the source.
 
 A crop remembers which region of which source it shows, so a crop of a crop can be cut from the
-original, and its box can be told in the source's pixels however long the chain is.
+original, and its box counted in the source's pixels however long the chain is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from swift_deepeyes.episode.view import (
     crop,
     to_png,
 )
-from swift_deepeyes.episode.view_cache import CachedView, Development, ViewCache
+from swift_deepeyes.episode.view_cache import CachedView, ViewCache, ViewMaker
 from swift_deepeyes.settings import CropSource
 
 
@@ -65,16 +65,16 @@ class ConversationImages:
         load: ImageLoader,
         recipe: ViewRecipe,
         cache: ViewCache,
-        crop_source: CropSource = CropSource.PREPROCESSED,
-        limits: CropLimits | None = None,
+        crop_source: CropSource,
+        limits: CropLimits,
     ) -> None:
         self.recipe = recipe
         self._sources = tuple(sources)
         self._new: list[NewImage] = []
         self._pngs: list[str] = []
         self._cache = cache
-        self._development = Development(load, recipe, crop_source is CropSource.ORIGINAL)
-        self._limits = limits or CropLimits()
+        self._maker = ViewMaker(load, recipe, crop_source is CropSource.ORIGINAL)
+        self._limits = limits
 
     def __len__(self) -> int:
         return len(self._sources) + len(self._new)
@@ -85,7 +85,7 @@ class ConversationImages:
         return len(self._sources)
 
     @property
-    def images(self) -> list[str]:
+    def strings(self) -> list[str]:
         """All image strings in `<image>` order, as ms-swift wants them."""
         return [*self._sources, *self._pngs]
 
@@ -94,20 +94,20 @@ class ConversationImages:
         if not 0 <= index < len(self):
             raise IndexError(index)
         if index >= self.source_count:
-            return self._show_new(self._new[index - self.source_count])
-        picture = self._picture(index)
-        size = picture.source_size
+            return self._view_of_new(self._new[index - self.source_count])
+        cached = self._cached(index)
+        size = cached.source_size
         whole = Place(index, Box(0, 0, size.width, size.height, Frame.SOURCE))
-        return ImageView(picture.view, Extent(Size(*picture.view.size), size), whole)
+        return ImageView(cached.view, Extent(Size(*cached.view.size), size), whole)
 
-    def cut(self, shown: ImageView, box: Box) -> NewImage:
-        """Cut `box` (whole `Frame.PIXEL` of `shown`), from the view or from the original source."""
-        place = None if shown.place is None else Place(shown.place.source_index, _map(box, shown))
+    def cut(self, image: ImageView, box: Box) -> NewImage:
+        """Cut `box` (whole pixels of `image.view`), from the view or from the original source."""
+        place = None if image.place is None else Place(image.place.source_index, _map(box, image))
         source = None
-        if place is not None and self._development.keep_source:
-            source = self._picture(place.source_index).source
+        if place is not None and self._maker.keep_source:
+            source = self._cached(place.source_index).source
         if source is None or place is None:
-            part = crop(shown.view, box, self._limits)
+            part = crop(image.view, box, self._limits)
         else:
             part = crop(source, place.region.rounded_out(), self._limits)
         return NewImage(part, place)
@@ -120,17 +120,17 @@ class ConversationImages:
         return png
 
     def source_tokens(self) -> int:
-        """Prompt tokens of the row's own images. One that cannot be opened was not shown: 0."""
+        """Prompt tokens of the row's own images. One that cannot be opened was not sent: 0."""
         tokens = 0
         for index in range(self.source_count):
             with suppress(UnreadableImageError):
-                tokens += self.recipe.tokens(self._picture(index).source_size)
+                tokens += self.recipe.tokens(self._cached(index).source_size)
         return tokens
 
-    def _picture(self, index: int) -> CachedView:
-        return self._cache.picture(self._sources[index], self._development)
+    def _cached(self, index: int) -> CachedView:
+        return self._cache.view(self._sources[index], self._maker)
 
-    def _show_new(self, new: NewImage) -> ImageView:
+    def _view_of_new(self, new: NewImage) -> ImageView:
         try:
             view = self.recipe.view(new.image)
         except (ValueError, AssertionError) as error:
@@ -138,10 +138,10 @@ class ConversationImages:
         return ImageView(view, Extent(Size(*view.size), new.size), new.place)
 
 
-def _map(box: Box, shown: ImageView) -> Box:
-    """The box of a view, told in pixels of the source that the image comes from."""
-    assert shown.place is not None
-    region, view = shown.place.region, shown.extent.view
+def _map(box: Box, image: ImageView) -> Box:
+    """The box of a view, in pixels of the source that the image comes from."""
+    assert image.place is not None
+    region, view = image.place.region, image.extent.view
     x, y = region.width / view.width, region.height / view.height
     return Box(
         region.left + box.left * x,

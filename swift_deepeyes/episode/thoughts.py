@@ -1,4 +1,4 @@
-"""What a turn thinks and what it says: one reading for the engine, for scoring and for `eval`.
+"""What a turn thinks and what it says: one parser for the engine, for scoring and for `eval`.
 
 One pass over the text, because a model can write 10,000 opening tags in a turn.
 """

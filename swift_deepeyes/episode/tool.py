@@ -1,15 +1,15 @@
 """What a tool is to the engine: a name, typed arguments, and a run that gives an observation.
 
-The protocol lives in the core, and not beside the tools, because the episode speaks it and the core
-imports nothing of ours. Concrete tools and toolboxes are in `swift_deepeyes.tools`.
+Concrete tools and toolboxes are in `swift_deepeyes.tools`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import (
@@ -26,17 +26,23 @@ from swift_deepeyes.episode.images import ConversationImages, ImageView, NewImag
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.episode.view import UnreadableImageError
 
+_REFUSED = "refused"
+_LONGEST_KIND = 40
+
 
 class ToolError(Exception):
     """The model's mistake: `message` goes back to it as text. Any other exception is a bug.
 
     Write what was wrong and what is allowed, never the model's own text: an `<image>` in it would
-    take the next crop's place in the conversation.
+    take the next crop's place in the conversation. `kind` is a short name for the record and the
+    curve `tool_calls/failed/<kind>`; any will do. `ToolError(CallStatus.X, message)` works as well.
     """
 
-    def __init__(self, status: CallStatus, message: str) -> None:
+    def __init__(self, message: str, text: str | None = None, *, kind: str = _REFUSED) -> None:
+        if text is not None:
+            kind, message = message, text
         super().__init__(message)
-        self.status = status
+        self.kind = _kind_name(kind)
         self.message = message
 
 
@@ -54,32 +60,38 @@ class ToolResult:
 class ToolContext:
     """What a tool may look at: the conversation's images and the rules for boxes."""
 
-    gallery: ConversationImages
+    images: ConversationImages
     frame: Frame
-    rules: BoxRules = field(default_factory=BoxRules)
+    rules: BoxRules
 
     def show(self, index: int) -> ImageView:
         """Image number `index` as the model saw it. Raises `ToolError`."""
         try:
-            return self.gallery.show(index)
+            return self.images.show(index)
         except IndexError:
-            count = len(self.gallery)
+            count = len(self.images)
             allowed = "is 0" if count == 1 else f"is 0 to {count - 1}"
             message = (
                 "There is no image." if count == 0 else f"There is no such image: it {allowed}."
             )
-            raise ToolError(CallStatus.BAD_IMAGE_INDEX, message) from None
+            raise ToolError(message, kind=CallStatus.BAD_IMAGE_INDEX) from None
         except UnreadableImageError:
             raise ToolError(
-                CallStatus.UNREADABLE_IMAGE, "This image cannot be opened; answer without it."
+                "This image cannot be opened; answer without it.", kind=CallStatus.UNREADABLE_IMAGE
             ) from None
 
-    def box(self, numbers: object, shown: ImageView) -> Box:
+    def box(self, numbers: object, image: ImageView) -> Box:
         """The model's four numbers as a box in whole pixels of the view. Raises `ToolError`."""
         try:
-            return fit_box(read_box(numbers, self.frame), shown.extent, self.rules)
+            return fit_box(read_box(numbers, self.frame), image.extent, self.rules)
         except BoxError as error:
-            raise ToolError(error.status, str(error)) from None
+            raise ToolError(str(error), kind=error.status) from None
+
+
+def _kind_name(kind: str) -> str:
+    """A kind of failure as one part of a metric's name; a failure never counts as `ok`."""
+    name = "_".join(re.findall(r"[a-z0-9]+", str(kind).lower()))[:_LONGEST_KIND]
+    return _REFUSED if name in ("", CallStatus.OK, CallStatus.NOT_RUN) else name
 
 
 def numbers_of_text(value: object) -> object:
@@ -122,7 +134,7 @@ class Tool(ABC, Generic[ArgumentsT]):
     arguments: type[ArgumentsT]
 
     @abstractmethod
-    def run(self, arguments: ArgumentsT, scene: ToolContext) -> ToolResult:
+    def run(self, arguments: ArgumentsT, context: ToolContext) -> ToolResult:
         """Do the work; runs in a thread. Raise `ToolError` for the model's mistakes."""
 
     def read_arguments(self, written: Mapping[str, Any]) -> ArgumentsT:
@@ -178,7 +190,7 @@ class Tool(ABC, Generic[ArgumentsT]):
         else:
             reason = problem["msg"].removeprefix("Value error, ")
             message = f"The argument {name if name in names else ''} is not right: {reason}."
-        return ToolError(CallStatus.BAD_ARGUMENTS, " ".join(message.split()))
+        return ToolError(" ".join(message.split()), kind=CallStatus.BAD_ARGUMENTS)
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema that a prompt shows (OpenAI's function format)."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from swift_deepeyes.frozen import FrozenModel, valid_text
 
@@ -31,7 +31,7 @@ class StopReason(StrEnum):
 
 
 class CallStatus(StrEnum):
-    """What became of one tool call: a crop (`ok`) or the kind of the model's mistake."""
+    """What became of one tool call, in the engine's words; tools add kinds of their own."""
 
     OK = "ok"
     MALFORMED_CALL = "malformed_call"
@@ -55,19 +55,22 @@ def _valid(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_valid)]
 """Text from a model, a server or a row, made valid Unicode."""
 
+CallKind = Annotated[CallStatus | str, Field(union_mode="left_to_right")]
+"""What became of a call: one of the engine's own words, or the kind of a tool's `ToolError`."""
+
 
 class CallRecord(FrozenModel):
     """One tool call.
 
     `box` is what was cut, in the frame in which the model speaks (`frame`: `pixel` of the image as
-    it was shown, or `norm1000`); `source_box` the same region in pixels of the source image;
+    the model saw it, or `norm1000`); `source_box` the same region in pixels of the source image;
     `crop_size` (width, height) of the returned image in pixels. All three are None where no crop
     was returned.
     """
 
     name: Text | None
     arguments: dict[str, Any] | None
-    status: CallStatus
+    status: CallKind
     image_index: int | None = None
     frame: str | None = None
     box: tuple[float, float, float, float] | None = None

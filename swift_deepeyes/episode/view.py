@@ -28,7 +28,7 @@ class UnreadableImageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ViewRecipe:
-    """How a model family turns an image into the picture that it sees.
+    """How a model family turns an image into the view that it sees.
 
     `patch_size`: 14 (Qwen2-VL, Qwen2.5-VL) or 16 (Qwen3-VL and later), in pixels.
     `rescale_pixels`: ms-swift's `--max_pixels`, applied before `fetch_image`; None: not set.
@@ -52,7 +52,7 @@ class ViewRecipe:
         return 2 * self.patch_size
 
     def view(self, image: Image.Image) -> Image.Image:
-        """The picture that the model sees of an RGB image. Raises ValueError if there is none."""
+        """What the model sees of an RGB image. Raises ValueError if there is none."""
         rescaled = self._rescaled(Size(*image.size))
         if rescaled != image.size:
             # What ms-swift's `rescale_image` does: torchvision's `Resize` on a PIL image is PIL's
@@ -130,9 +130,9 @@ def decode(image: str, load: ImageLoader) -> Image.Image:
 class CropLimits:
     """How large a returned crop may be, in pixels; `max_scale` bounds its enlargement, per side."""
 
-    min_pixels: int = 0
-    max_pixels: int = 2_097_152
-    max_scale: float = 4.0
+    min_pixels: int
+    max_pixels: int
+    max_scale: float
 
     def fit(self, size: Size) -> Size:
         """The size that a crop of this size is brought to; the aspect ratio is kept."""

@@ -1,4 +1,4 @@
-"""Decoded pictures, shared by all episodes of a process and bounded in bytes.
+"""Views, shared by all episodes of a process and bounded in bytes.
 
 The rollouts of one group look at the same image, so it is decoded and resized once, by whoever
 comes first, while the others wait for that result.
@@ -34,14 +34,14 @@ class CachedView:
 
 
 @dataclass(frozen=True, slots=True)
-class Development:
-    """How to make a picture of an image string."""
+class ViewMaker:
+    """How to make the view of an image string."""
 
     load: ImageLoader
     recipe: ViewRecipe
     keep_source: bool
 
-    def picture(self, image: str) -> CachedView:
+    def make(self, image: str) -> CachedView:
         """Decode and resize. Raises `UnreadableImageError`."""
         decoded = decode(image, self.load)
         try:
@@ -52,25 +52,25 @@ class Development:
 
     @property
     def key(self) -> str:
-        """Equal for developments that give equal pictures."""
+        """Equal for makers that give equal views."""
         recipe = self.recipe
         options = sorted(recipe.fetch_options.items())
         return f"{recipe.patch_size} {recipe.rescale_pixels} {recipe.resizes} {options}"
 
 
 class ViewCache:
-    """Pictures by content, least recently used dropped first. Safe in several threads."""
+    """Views by content, least recently used dropped first. Safe in several threads."""
 
-    def __init__(self, max_bytes: int = 2**30) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._entries: OrderedDict[tuple[bytes, str, bool], Future[CachedView]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def picture(self, image: str, development: Development) -> CachedView:
-        """The picture of an image string. Raises `UnreadableImageError`."""
+    def view(self, image: str, maker: ViewMaker) -> CachedView:
+        """The view of an image string. Raises `UnreadableImageError`."""
         digest = blake2b(image.encode("utf-8", "replace"), digest_size=16).digest()
-        key = (digest, development.key, development.keep_source)
+        key = (digest, maker.key, maker.keep_source)
         with self._lock:
             future = self._entries.get(key)
             is_first = future is None
@@ -78,7 +78,7 @@ class ViewCache:
                 future = self._entries[key] = Future()
             self._entries.move_to_end(key)
         if is_first:
-            self._fill(key, future, image, development)
+            self._fill(key, future, image, maker)
         return future.result()
 
     def _fill(
@@ -86,23 +86,23 @@ class ViewCache:
         key: tuple[bytes, str, bool],
         future: Future[CachedView],
         image: str,
-        development: Development,
+        maker: ViewMaker,
     ) -> None:
-        """Make the picture and tell everyone who waits for it."""
+        """Make the view and tell everyone who waits for it."""
         try:
-            picture = development.picture(image)
+            cached = maker.make(image)
         except BaseException as error:
             with self._lock:
                 del self._entries[key]
             future.set_exception(error)
             return
-        future.set_result(picture)
+        future.set_result(cached)
         with self._lock:
-            self._bytes += picture.bytes
+            self._bytes += cached.bytes
             self._shrink()
 
     def _shrink(self) -> None:
-        """Drop the oldest finished pictures until the rest fits; the newest always stays."""
+        """Drop the oldest finished views until the rest fits; the newest always stays."""
         for key in list(self._entries)[:-1]:
             if self._bytes <= self.max_bytes:
                 return

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from swift_deepeyes.chat.conversation import image_part
 from swift_deepeyes.episode.boxes import Size
 from swift_deepeyes.episode.view import UnreadableImageError, ViewRecipe, decode, to_png
 from swift_deepeyes.evaluation.config import Sampling
-from swift_deepeyes.evaluation.conversation import image_part
 from swift_deepeyes.evaluation.endpoint import Endpoint, ServerRefusedError, UnusableReplyError
 from swift_deepeyes.evaluation.image_files import open_image
 from swift_deepeyes.frozen import FrozenModel

@@ -8,6 +8,7 @@ them, by a share that changes with the mix of the batch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, StopReason, Trajectory
@@ -94,10 +95,8 @@ def _count_calls(sums: MetricSums, trajectory: Trajectory) -> None:
     sums.mean(name + "per_turn", len(calls), len(trajectory.turns))
     sums.mean(name + "success_rate", sum(_is_ok(call) for call in calls), len(calls))
     sums.mean(name + "repeated", len(calls) - _different(calls), len(calls))
-    for status in CallStatus:
-        if status is not CallStatus.OK:
-            failed = sum(call.status is status for call in calls)
-            sums.mean(FAILURES + status, failed, len(calls))
+    for kind, number in Counter(str(call.status) for call in calls if not _is_ok(call)).items():
+        sums.part(FAILURES + kind, number, of=name + "success_rate")
 
 
 def _count_crops(sums: MetricSums, record: LoggedTrajectory) -> None:

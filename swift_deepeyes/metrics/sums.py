@@ -25,11 +25,18 @@ class MetricSums:
     highs: dict[str, float] = field(default_factory=dict)
     lows: dict[str, float] = field(default_factory=dict)
     groups: dict[str, dict[str, Share]] = field(default_factory=dict)
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def mean(self, name: str, amount: float, count: float = 1.0) -> None:
         """Add to a mean, a share or a rate: `amount` over `count`, both summed first."""
         if math.isfinite(amount):
             self.means[name] = self.means.get(name, Share()) + Share(amount, count)
+
+    def part(self, name: str, amount: float, of: str) -> None:
+        """Add to a share of what the mean `of` counts: kinds that nobody can list in advance."""
+        if math.isfinite(amount):
+            parts = self.parts.setdefault(of, {})
+            parts[name] = parts.get(name, 0.0) + amount
 
     def group(self, name: str, group: str, amount: float, count: float = 1.0) -> None:
         """Add to the share of one group; no metric, but what alarms look at (`grouped`)."""
@@ -65,6 +72,9 @@ class MetricSums:
         for name, groups in other.groups.items():
             for group, share in groups.items():
                 self.group(name, group, share.hits, share.total)
+        for of, parts in other.parts.items():
+            for name, amount in parts.items():
+                self.part(name, amount, of)
 
     def grouped(self, name: str) -> Share:
         """The mean of the groups' shares, as many observations as there are groups."""
@@ -77,7 +87,13 @@ class MetricSums:
     def values(self) -> dict[str, float]:
         """The metrics. A mean of nothing does not exist: it is left out, not 0."""
         means = {name: share.value for name, share in self.means.items() if share.total}
-        return dict(sorted({**means, **self.totals, **self.highs, **self.lows}.items()))
+        parts = {
+            name: Share(amount, self.share(of).total).value
+            for of, amounts in self.parts.items()
+            for name, amount in amounts.items()
+            if self.share(of).total
+        }
+        return dict(sorted({**means, **parts, **self.totals, **self.highs, **self.lows}.items()))
 
 
 def merged(parts: Iterable[MetricSums]) -> MetricSums:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from swift_deepeyes.dataset.media_tags import MEDIA_TAGS
+
 _TOKENS = (
     "<|vision_start|>",
     "<|vision_end|>",
@@ -20,8 +22,6 @@ _TOKENS = (
     "<|video_pad|>",
     "<|audio_pad|>",
 )
-# Where ms-swift encodes a turn's text again, these would take the place of the next image too.
-_TAGS = ("<image>", "<video>", "<audio>", "<bbox>", "<ref-object>")
 _HARMLESS_TEXT = "?"
 
 
@@ -37,7 +37,8 @@ class MediaTokens:
         given = (getattr(template, f"{kind}_token_id", None) for kind in ("image", "video"))
         numbers = {number for number in (*known, *given) if isinstance(number, int)}
         self.ids = frozenset(ids | numbers)
-        self._in_text = re.compile("|".join(map(re.escape, (*names, *_TAGS))))
+        # Where ms-swift encodes a turn's text again, tags would take the next image's place too.
+        self._in_text = re.compile("|".join(map(re.escape, (*names, *MEDIA_TAGS))))
         self._harmless = tokenizer.encode(_HARMLESS_TEXT, add_special_tokens=False)[0]
 
     def neutralise(

@@ -1,4 +1,4 @@
-"""A rollout request as our own types: what the model is shown, and what the row says.
+"""A rollout request as our own types: what the model sees, and what the row says.
 
 Requests carry what users put into their files, so nothing here raises: columns may be absent, None
 or of another type, and content may be text, a list of OpenAI's parts, or None.
@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from swift_deepeyes.dataset.content_parts import ContentPartError, read_part
 from swift_deepeyes.episode.messages import RESPONSE_OPEN
 from swift_deepeyes.ms_swift.compat import RenderedPrompt, render_prompt
 
 logger = logging.getLogger(__name__)
 
 Message = Mapping[str, Any]
-_MEDIA = frozenset({"image", "video", "audio"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def row_options(value: object) -> dict[str, Any]:
 
 
 def without_parts(messages: Iterable[Message]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Messages with parts told as text and media tags, as ms-swift does; and the parts' images."""
+    """Messages with parts as text and media tags, as ms-swift does; and the parts' images."""
     images: list[str] = []
     texts = [{**message, "content": _content(message, images.append)} for message in messages]
     return texts, images
@@ -112,18 +112,14 @@ def _is_ids(content: Sequence[object]) -> bool:
     return bool(content) and isinstance(content[0], int)
 
 
-def _part(part: object, keep_image: Callable[[str], None]) -> str:
-    if not isinstance(part, Mapping):
-        return part if isinstance(part, str) else ""
-    kind = str(part.get("type") or "text")
-    value = part.get(kind)
-    kind = kind.removesuffix("_url")
-    if kind not in _MEDIA:
-        return value if isinstance(value, str) else ""
-    address = value.get("url") if isinstance(value, Mapping) else value
-    if kind == "image" and isinstance(address, str) and address:
-        keep_image(address)
-    return f"<{kind}>"
+def _part(given: object, keep_image: Callable[[str], None]) -> str:
+    try:
+        part = read_part(given)
+    except ContentPartError:
+        return ""
+    if isinstance(part.image, str):
+        keep_image(part.image)
+    return part.text
 
 
 def _text(message: Message) -> str:

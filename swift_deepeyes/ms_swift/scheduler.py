@@ -15,15 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from swift_deepeyes.episode.boxes import BoxRules
-from swift_deepeyes.episode.context import MESSAGE_MARGIN, ContextMeter
-from swift_deepeyes.episode.episode import Episode, EpisodeLimits, Observation
+from swift_deepeyes.episode.context import MESSAGE_MARGIN
+from swift_deepeyes.episode.episode import Episode, Observation
 from swift_deepeyes.episode.images import ConversationImages
-from swift_deepeyes.episode.messages import turn_instruction
-from swift_deepeyes.episode.tool import ToolContext
+from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import RECORD_KEY, StopReason
-from swift_deepeyes.episode.view import CropLimits
-from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
 from swift_deepeyes.ms_swift.media_tokens import MediaTokens
@@ -68,10 +64,9 @@ class DeepEyesScheduler(Scheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._settings = process.settings
         self._running: dict[Any, _Running] = {}
-        self._has_told = False
-        self._pictures = ViewCache(int(self._settings.picture_cache_gb * 2**30))
+        self._has_warned = False
+        self._starter = EpisodeStarter(process.settings)
         self._count_tokens = TokenCounter(self.tokenizer)
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deepeyes")
 
@@ -112,7 +107,7 @@ class DeepEyesScheduler(Scheduler):
             self._clean_text(infer_request, response_choice)
         infos: dict[str, Any] = {RECORD_KEY: episode.record.model_dump(mode="json")}
         if episode.record.crops or running.lists_images:
-            infos["images"] = episode.images
+            infos["images"] = episode.images.strings
         done = running.observation is None
         if done:
             self._running.pop(_key(infer_request), None)
@@ -137,7 +132,7 @@ class DeepEyesScheduler(Scheduler):
             running.lists_images = True
         # Role `user`: with role `tool` the Qwen2.5-VL template doubles <|im_end|> and trains on it.
         infer_request.messages.append({"role": "user", "content": observation.text})
-        infer_request.images = episode.images
+        infer_request.images = episode.images.strings
         return {"infer_request": infer_request}
 
     def _clean_text(self, infer_request: Any, response_choice: Any) -> None:
@@ -167,61 +162,53 @@ class DeepEyesScheduler(Scheduler):
             text, tokens=tokens, truncated=response_choice.finish_reason == "length"
         )
         if episode.stop_reason is StopReason.CONTEXT_FULL:
-            self._tell_of_prompt_limit()
+            self._warn_of_prompt_limit()
         return episode
 
     def _begin(self, prompt: Prompt) -> Episode:
-        """Set an episode up from a row's prompt. Opens no image."""
-        template, chosen = self.template, self._settings
-        recipe = view_recipe(template, prompt.options)
-        gallery = ConversationImages(
-            prompt.images,
-            load=load_image,
-            recipe=recipe,
-            cache=self._pictures,
-            crop_source=chosen.crop_source,
-            limits=CropLimits(
-                chosen.min_crop_pixels or recipe.min_pixels,
-                chosen.max_crop_pixels,
-                chosen.max_crop_scale,
-            ),
-        )
-        rules = BoxRules(min_side=chosen.min_crop_side, small_boxes=chosen.small_boxes)
-        images = image_limit(chosen, self.infer_engine)
+        """Begin the episode of a row's prompt. Opens no image."""
+        template = self.template
         rendered = prompt.render(template)
-        return Episode(
-            scene=ToolContext(gallery, box_frame(template, chosen.bbox_format), rules),
-            toolbox=toolbox_of_row(prompt.env_name, prompt.announcement(template)),
-            instruction=turn_instruction(prompt.question),
-            limits=EpisodeLimits(self.max_turns, chosen.max_calls_per_turn, images),
-            meter=self._meter(rendered, gallery),
-            prompt_opens_thought=rendered.opens_thought,
+        margin = MESSAGE_MARGIN + self._count_tokens(rendered.response_prefix)
+        return self._starter.start(
+            self._host(prompt),
+            EpisodePrompt(
+                images=prompt.images,
+                question=prompt.question,
+                toolbox=toolbox_of_row(prompt.env_name, prompt.announcement(template)),
+                tokens=lambda images: self._prompt_tokens(rendered, images),
+                message_margin=margin,
+                opens_thought=rendered.opens_thought,
+            ),
         )
 
-    def _meter(self, rendered: RenderedPrompt, gallery: ConversationImages) -> ContextMeter:
-        """The meter of a conversation that begins with this prompt."""
-        limit = context_limit(self._settings, self.infer_engine, self.template)
-        return ContextMeter(
-            None if limit is None else limit.tokens,
-            self._count_tokens,
-            gallery.recipe,
-            lambda: (
-                sum(map(self._count_piece, rendered.pieces))
-                + MESSAGE_MARGIN
-                + gallery.source_tokens()
-            ),
-            MESSAGE_MARGIN + self._count_tokens(rendered.response_prefix),
+    def _host(self, prompt: Prompt) -> Host:
+        """What the template and the engine say for a row of these options."""
+        template, settings = self.template, self._starter.settings
+        limit = context_limit(settings, self.infer_engine, template)
+        return Host(
+            recipe=view_recipe(template, prompt.options),
+            frame=box_frame(template, settings.bbox_format),
+            load=load_image,
+            count_tokens=self._count_tokens,
+            max_context=None if limit is None else limit.tokens,
+            max_images=image_limit(settings, self.infer_engine),
+            max_turns=self.max_turns,
         )
+
+    def _prompt_tokens(self, rendered: RenderedPrompt, images: ConversationImages) -> int:
+        text = sum(map(self._count_piece, rendered.pieces))
+        return text + MESSAGE_MARGIN + images.source_tokens()
 
     def _count_piece(self, piece: str | list[int]) -> int:
         return self._count_tokens(piece) if isinstance(piece, str) else len(piece)
 
-    def _tell_of_prompt_limit(self) -> None:
+    def _warn_of_prompt_limit(self) -> None:
         """Where a limit of prompts ends conversations, say so, once."""
-        limit = context_limit(self._settings, self.infer_engine, self.template)
-        if limit is None or limit.source != PROMPT_FLAG or self._has_told:
+        limit = context_limit(self._starter.settings, self.infer_engine, self.template)
+        if limit is None or limit.source != PROMPT_FLAG or self._has_warned:
             return
-        self._has_told = True
+        self._has_warned = True
         logger.warning(
             "Trajectories end (context_full) at %d tokens, which is %s. It bounds the whole "
             "conversation in this mode, not only the prompt: set it to the context of the engine.",

@@ -1,4 +1,10 @@
-"""The tools a model can call and the toolboxes that rows choose by `env_name`."""
+"""The tools a model can call and the toolboxes that rows choose by `env_name`.
+
+A built-in tool is one module in this folder, which registers its class as users do.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from swift_deepeyes.episode.images import NewImage
 from swift_deepeyes.episode.tool import (
@@ -18,11 +24,18 @@ from swift_deepeyes.tools.toolboxes import (
     toolbox_of_row,
 )
 
+Scene = ToolContext
+"""The former name of `ToolContext`, as the tools of users write it."""
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
 __all__ = [
     "OFFICIAL_TOOLBOX",
     "CallStatus",
     "ImageIndex",
     "NewImage",
+    "Scene",
     "Tool",
     "ToolContext",
     "ToolError",

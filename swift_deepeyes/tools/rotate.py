@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swift_deepeyes.episode.images import NewImage
 from swift_deepeyes.episode.tool import ImageIndex, Tool, ToolContext, ToolResult
+from swift_deepeyes.tools.toolboxes import OFFICIAL_TOOLBOX, register_tool
 
 
 class RotateArguments(BaseModel):
@@ -23,6 +24,7 @@ class RotateArguments(BaseModel):
     )
 
 
+@register_tool(OFFICIAL_TOOLBOX)
 class RotateTool(Tool[RotateArguments]):
     """Rotates the image as the model saw it; the canvas grows to hold all of it."""
 
@@ -30,8 +32,8 @@ class RotateTool(Tool[RotateArguments]):
     description: ClassVar[str] = "Rotate an image by an angle in degrees."
     arguments = RotateArguments
 
-    def run(self, arguments: RotateArguments, scene: ToolContext) -> ToolResult:
+    def run(self, arguments: RotateArguments, context: ToolContext) -> ToolResult:
         """Rotate image `img_idx`. The result is no rectangle of the source: it has no place."""
-        shown = scene.show(arguments.img_idx)
-        rotated = shown.view.rotate(arguments.angle, expand=True)
+        image = context.show(arguments.img_idx)
+        rotated = image.view.rotate(arguments.angle, expand=True)
         return ToolResult(image=NewImage(rotated), image_index=arguments.img_idx)

@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 from swift_deepeyes.episode.messages import names_no_toolbox
 from swift_deepeyes.episode.tool import Tool, Toolbox
 from swift_deepeyes.once import warn_once
-from swift_deepeyes.tools.rotate import RotateTool
-from swift_deepeyes.tools.zoom import ZoomTool
 
 logger = logging.getLogger(__name__)
 
@@ -23,15 +21,18 @@ ToolClass = TypeVar("ToolClass", bound=type[Tool[Any]])
 _toolboxes: dict[str, dict[str, Tool[Any]]] = {}
 
 
-def register_tool(env_name: str) -> Callable[[ToolClass], ToolClass]:
+def register_tool(env_name: str, *, first: bool = False) -> Callable[[ToolClass], ToolClass]:
     """Class decorator: put a tool into the toolbox of `env_name`, which is made if it is new.
 
     Registering the same class twice is fine (ms-swift may run a plugin file more than once).
+    `first`: before the others in prompts and in messages to the model.
     """
 
     def add(tool_class: ToolClass) -> ToolClass:
         tool = tool_class()
-        _toolboxes.setdefault(env_name, {})[tool.name] = tool
+        tools = _toolboxes.get(env_name, {})
+        new = {tool.name: tool}
+        _toolboxes[env_name] = {**new, **tools, **new} if first else {**tools, **new}
         return tool_class
 
     return add
@@ -49,10 +50,6 @@ def load_entry_points() -> None:
 def tool_schemas(env_name: str) -> list[dict[str, Any]]:
     """What a prompt's `<tools>` shows for this toolbox: one JSON schema a tool. Raises KeyError."""
     return [tool.schema() for tool in _toolboxes[env_name].values()]
-
-
-register_tool(OFFICIAL_TOOLBOX)(ZoomTool)
-register_tool(OFFICIAL_TOOLBOX)(RotateTool)
 
 
 def toolbox_of_row(env_name: object, prompt: str) -> Toolbox | None:

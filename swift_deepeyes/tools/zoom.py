@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from swift_deepeyes.episode.tool import ImageIndex, Tool, ToolContext, ToolResult, numbers_of_text
+from swift_deepeyes.tools.toolboxes import OFFICIAL_TOOLBOX, register_tool
 
 
 class ZoomArguments(BaseModel):
@@ -26,6 +27,7 @@ class ZoomArguments(BaseModel):
     )
 
 
+@register_tool(OFFICIAL_TOOLBOX, first=True)
 class ZoomTool(Tool[ZoomArguments]):
     """Crops the image as the model saw it, or the same region of the original."""
 
@@ -35,12 +37,12 @@ class ZoomTool(Tool[ZoomArguments]):
     )
     arguments = ZoomArguments
 
-    def run(self, arguments: ZoomArguments, scene: ToolContext) -> ToolResult:
+    def run(self, arguments: ZoomArguments, context: ToolContext) -> ToolResult:
         """Cut the box out of image `img_idx`."""
-        shown = scene.show(arguments.img_idx)
-        box = scene.box(arguments.bbox_2d, shown)
+        image = context.show(arguments.img_idx)
+        box = context.box(arguments.bbox_2d, image)
         return ToolResult(
-            image=scene.gallery.cut(shown, box),
-            box=box.to(scene.frame, shown.extent),
+            image=context.images.cut(image, box),
+            box=box.to(context.frame, image.extent),
             image_index=arguments.img_idx,
         )

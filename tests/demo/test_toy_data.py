@@ -24,7 +24,8 @@ from swift_deepeyes.demo.toy.scenes import (
     draw,
     room_box,
 )
-from swift_deepeyes.episode.boxes import Box, BoxRules, Frame
+from swift_deepeyes.episode.boxes import Box, Frame
+from swift_deepeyes.episode.start import box_rules
 from swift_deepeyes.settings import Settings
 
 # field_notes.md §3, to the letter: two spaces between the tags and one at the end.
@@ -116,7 +117,7 @@ def test_patterns_show_in_the_crop_and_not_in_the_scene(room: int) -> None:
 
 
 def test_a_room_is_a_box_that_the_tool_accepts() -> None:
-    rules = BoxRules(min_side=Settings(judge="rule").min_crop_side)
+    rules = box_rules(Settings(judge="rule"))
     for room in range(ROOMS):
         left, top, right, bottom = room_box(room)
         box = Box(left, top, right, bottom, Frame.PIXEL)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,13 +20,14 @@ from swift_deepeyes.episode.boxes import (
 )
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.settings import SmallBoxes
+from tests.episode.helpers import RULES
 
 EXTENT = Extent(view=Size(1008, 560), source=Size(1920, 1080))
-ENLARGE = BoxRules(small_boxes=SmallBoxes.ENLARGE)
+ENLARGE = replace(RULES, small_boxes=SmallBoxes.ENLARGE)
 
 
 def fit(*numbers: object, frame: Frame = Frame.PIXEL, rules: BoxRules | None = None) -> Box:
-    return fit_box(read_box(list(numbers), frame), EXTENT, rules or BoxRules())
+    return fit_box(read_box(list(numbers), frame), EXTENT, rules or RULES)
 
 
 def test_pixel_boxes_are_taken_as_they_are() -> None:
@@ -82,7 +84,7 @@ def test_the_outside_error_states_the_size_in_the_models_frame() -> None:
 def test_too_thin_boxes() -> None:
     thin = Extent(view=Size(28 * 200, 56), source=Size(28 * 200, 56))
     with pytest.raises(BoxError) as caught:
-        fit_box(read_box([0, 0, 5600, 40], Frame.PIXEL), thin, BoxRules())
+        fit_box(read_box([0, 0, 5600, 40], Frame.PIXEL), thin, RULES)
     assert caught.value.status is CallStatus.BOX_TOO_LONG
 
 
@@ -116,7 +118,7 @@ def _hostile_number(rng: random.Random) -> object:
 @pytest.mark.parametrize("small_boxes", list(SmallBoxes))
 def test_100000_random_boxes_give_a_crop_within_limits_or_an_error(small_boxes: SmallBoxes) -> None:
     rng = random.Random(7)
-    rules = BoxRules(small_boxes=small_boxes)
+    rules = replace(RULES, small_boxes=small_boxes)
     cut = 0
     for _ in range(50_000):
         numbers = [_hostile_number(rng) for _ in range(4 if rng.random() < 0.97 else 3)]

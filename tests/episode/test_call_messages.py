@@ -156,7 +156,7 @@ def test_what_is_no_image_number_is_refused(index: object) -> None:
     for tool, needed in ((ZoomTool(), {"bbox_2d": [1, 2, 3, 4]}), (RotateTool(), {"angle": 9})):
         with pytest.raises(ToolError, match="img_idx is not right") as caught:
             tool.read_arguments({**needed, "img_idx": index})
-        assert caught.value.status is CallStatus.BAD_ARGUMENTS
+        assert caught.value.kind == CallStatus.BAD_ARGUMENTS
 
 
 @pytest.mark.parametrize(

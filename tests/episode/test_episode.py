@@ -14,7 +14,7 @@ from swift_deepeyes.episode.messages import TURN_INSTRUCTION
 from swift_deepeyes.episode.tool import Tool, Toolbox, ToolContext, ToolResult
 from swift_deepeyes.episode.trajectory import CallStatus, StopReason, Trajectory
 from swift_deepeyes.episode.view import ViewRecipe, to_png
-from tests.episode.helpers import call, load, make_episode, png
+from tests.episode.helpers import call, load, make_episode, make_limits, png
 
 BOX = [10, 20, 110, 120]
 HALVES = ViewRecipe(14, fetch_options={"max_pixels": 1008 * 560})  # shows 2016x1120 at half size
@@ -37,7 +37,7 @@ def test_a_crop_and_an_answer() -> None:
     assert advance(episode, "<think>ah</think><answer>red</answer>") is None
     record = episode.record
     assert (record.stop_reason, record.crops, record.images) == (StopReason.ANSWERED, 1, 2)
-    assert episode.images[1] == observation.images[0]
+    assert episode.images.strings[1] == observation.images[0]
     assert record.turns[0].calls[0].status is CallStatus.OK
     assert Trajectory.model_validate_json(record.model_dump_json()) == record
 
@@ -72,14 +72,14 @@ def test_without_a_toolbox_the_episode_is_one_turn() -> None:
 
 
 def test_max_turns_is_reached_without_a_last_crop() -> None:
-    episode = make_episode(limits=EpisodeLimits(max_turns=2))
+    episode = make_episode(limits=make_limits(max_turns=2))
     assert advance(episode, call(bbox_2d=BOX)) is not None
     assert advance(episode, call(bbox_2d=BOX)) is None
     assert episode.stop_reason is StopReason.MAX_TURNS and episode.record.crops == 1
 
 
 def test_image_limit() -> None:
-    episode = make_episode(limits=EpisodeLimits(max_images=2))
+    episode = make_episode(limits=make_limits(max_images=2))
     assert advance(episode, call(bbox_2d=BOX)) is not None
     assert advance(episode, call(bbox_2d=BOX)) is None
     assert episode.stop_reason is StopReason.IMAGE_LIMIT
@@ -94,7 +94,7 @@ def test_context_full_before_a_crop_that_does_not_fit() -> None:
 
 
 def test_the_context_fills_up_turn_by_turn() -> None:
-    episode = make_episode(context=3000, limits=EpisodeLimits())
+    episode = make_episode(context=3000, limits=make_limits())
     turns = 1
     while advance(episode, call(bbox_2d=BOX)) is not None:
         turns += 1
@@ -143,7 +143,7 @@ def test_bbox_is_read_for_bbox_2d_and_a_label_may_be_anything() -> None:
 
 
 def test_several_calls_in_a_turn_up_to_the_limit() -> None:
-    episode = make_episode(limits=EpisodeLimits(max_calls_per_turn=2))
+    episode = make_episode(limits=make_limits(max_calls_per_turn=2))
     observation = advance(
         episode, call(bbox_2d=BOX) + call(bbox_2d=[0, 0, 9, 9]) + call(bbox_2d=BOX)
     )

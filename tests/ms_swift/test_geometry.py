@@ -11,15 +11,17 @@ from PIL import Image, ImageDraw
 from swift.template.vision_utils import load_image
 
 from swift_deepeyes.demo.families import FAMILIES, family_template
-from swift_deepeyes.episode.boxes import Box, BoxRules, Extent, Frame
+from swift_deepeyes.episode.boxes import Box, Extent, Frame
 from swift_deepeyes.episode.images import ConversationImages, NewImage
+from swift_deepeyes.episode.start import box_rules
 from swift_deepeyes.episode.tool import ToolContext
 from swift_deepeyes.episode.view import CropLimits, to_png
 from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
-from swift_deepeyes.settings import BoxFormat, CropSource
+from swift_deepeyes.settings import BoxFormat, CropSource, Settings
 from swift_deepeyes.tools.zoom import ZoomTool
 
+RULES = box_rules(Settings(judge="rule"))
 OBJECT, NEIGHBOURS = (220, 40, 40), ((40, 60, 220), (30, 200, 60), (240, 220, 60), (200, 60, 220))
 SETTINGS: list[tuple[dict[str, str], int | None]] = [
     ({}, None),
@@ -87,15 +89,15 @@ def test_the_crop_of_an_object_shows_the_object(
     rng = random.Random(f"{family} {variables} {max_pixels}")
     for _ in range(4):
         image, rect = draw_scene(rng)
-        gallery = ConversationImages(
-            [to_png(image)], load=load_image, recipe=recipe, cache=ViewCache(),
-            crop_source=crop_source, limits=CropLimits(0, 10**8),
+        images = ConversationImages(
+            [to_png(image)], load=load_image, recipe=recipe, cache=ViewCache(2**30),
+            crop_source=crop_source, limits=CropLimits(0, 10**8, 1),
         )  # fmt: skip
-        scene = ToolContext(gallery, frame, BoxRules())
-        extent = scene.show(0).extent
+        context = ToolContext(images, frame, RULES)
+        extent = context.show(0).extent
         written = written_box(rect, frame, extent)
         arguments = ZoomTool.arguments.model_validate({"bbox_2d": written})
-        crop = ZoomTool().run(arguments, scene).image
+        crop = ZoomTool().run(arguments, context).image
         assert crop is not None
         view, source = extent.view, extent.source
         pixel = max(source.width / view.width, source.height / view.height, 1)
@@ -119,15 +121,15 @@ def test_a_crop_of_a_crop_is_cut_from_the_original() -> None:
     ImageDraw.Draw(image).rectangle((3000, 2250, 3199, 2399), OBJECT)
     template = family_template("qwen2_5_vl")
     recipe = view_recipe(template, {"max_pixels": 400 * 300})
-    gallery = ConversationImages(
-        [to_png(image)], load=load_image, recipe=recipe, cache=ViewCache(),
-        crop_source=CropSource.ORIGINAL,
+    images = ConversationImages(
+        [to_png(image)], load=load_image, recipe=recipe, cache=ViewCache(2**30),
+        crop_source=CropSource.ORIGINAL, limits=CropLimits(0, 10**8, 1),
     )  # fmt: skip
-    scene, tool = ToolContext(gallery, Frame.NORM1000, BoxRules()), ZoomTool()
-    first = tool.run(tool.arguments(bbox_2d=[500, 500, 1000, 1000]), scene).image
+    context, tool = ToolContext(images, Frame.NORM1000, RULES), ZoomTool()
+    first = tool.run(tool.arguments(bbox_2d=[500, 500, 1000, 1000]), context).image
     assert first is not None
-    gallery.add(first)
-    second = tool.run(tool.arguments(bbox_2d=[500, 500, 650, 650], img_idx=1), scene).image
+    images.add(first)
+    second = tool.run(tool.arguments(bbox_2d=[500, 500, 650, 650], img_idx=1), context).image
     assert second is not None and second.place is not None
     assert second.place.region.corners == pytest.approx((3000, 2250, 3300, 2475), abs=8)
     # 300 pixels of the original; the view of the first crop had 392 pixels for 2000 of them.

@@ -13,12 +13,11 @@ from typing import Any
 from swift_deepeyes.episode.episode import Episode
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
 from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
-from swift_deepeyes.episode.view_cache import ViewCache
 from swift_deepeyes.record.record import LoggedTrajectory, PromptMessage, RunInfo
 from swift_deepeyes.scoring.verdict import Decider, Outcome, Verdict
 from tests.record.scored import score_of
 from tests.viewer.harbour import Harbour, draw_harbour
-from tests.viewer.rollouts import habits_at, make_episode, play, png
+from tests.viewer.rollouts import habits_at, make_episode, make_starter, play, png
 
 _SYSTEM = "You look at images. <tools>image_zoom_in_tool(bbox_2d, label)</tools>"
 
@@ -105,10 +104,10 @@ def _group(
     steps: int,
 ) -> list[LoggedTrajectory]:
     source = png(scene.image)
-    image, cache = base64.b64encode(source).decode(), ViewCache()
+    image, starter = base64.b64encode(source).decode(), make_starter()
     items = []
     for rollout in range(rollouts):
-        episode = make_episode(image, cache)
+        episode = make_episode(image, starter)
         is_right = play(scene, episode, habits_at(step - 1, steps), rng)
         item = _logged(path, scene, episode, f"{step:03d}-{group}-{rollout}", is_right, rng)
         items.append(item.model_copy(update={"step": step, "group": group}))
@@ -122,7 +121,7 @@ def _logged(
     path: Path, scene: Harbour, episode: Episode, name: str, is_right: bool, rng: random.Random
 ) -> LoggedTrajectory:
     record = episode.record
-    contents = [base64.b64decode(image) for image in episode.images]
+    contents = [base64.b64decode(image) for image in episode.images.strings]
     answered = record.stop_reason == "answered"
     said = record.turns[-1].text.rpartition("<answer>")[2].partition("</answer>")[0]
     accuracy = float(is_right) if rng.random() > 0.03 else None

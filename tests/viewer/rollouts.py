@@ -14,15 +14,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from swift_deepeyes.episode.boxes import BoxRules, Frame
-from swift_deepeyes.episode.context import ContextMeter
-from swift_deepeyes.episode.episode import Episode, EpisodeLimits
-from swift_deepeyes.episode.images import ConversationImages
-from swift_deepeyes.episode.messages import TURN_INSTRUCTION
-from swift_deepeyes.episode.tool import ToolContext
+from swift_deepeyes.episode.boxes import Frame
+from swift_deepeyes.episode.episode import Episode
+from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.view import ViewRecipe
-from swift_deepeyes.episode.view_cache import ViewCache
-from swift_deepeyes.settings import CropSource
+from swift_deepeyes.settings import CropSource, JudgeKind, Settings
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX, toolbox_of_row
 from tests.viewer.harbour import Harbour
 
@@ -63,23 +59,25 @@ def _load(image: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(image)))
 
 
-def make_episode(image: str, cache: ViewCache, max_turns: int = 4) -> Episode:
-    """An episode over one image; crops come from the original, as the model sees a smaller view."""
-    gallery = ConversationImages(
-        [image],
-        load=_load,
+def make_starter() -> EpisodeStarter:
+    """What is set for all episodes: crops come from the original."""
+    return EpisodeStarter(
+        Settings(judge=JudgeKind.RULE, crop_source=CropSource.ORIGINAL, max_calls_per_turn=2)
+    )
+
+
+def make_episode(image: str, starter: EpisodeStarter, max_turns: int = 4) -> Episode:
+    """An episode over one image, of which the model sees a smaller view."""
+    host = Host(
         # Without `fetch_image`, which brings in torch; a rescaled view is what matters here.
         recipe=ViewRecipe(rescale_pixels=_VIEW_PIXELS, resizes=False),
-        cache=cache,
-        crop_source=CropSource.ORIGINAL,
+        frame=Frame.PIXEL,
+        load=_load,
+        count_tokens=len,
+        max_turns=max_turns,
     )
-    return Episode(
-        scene=ToolContext(gallery, Frame.PIXEL, BoxRules()),
-        toolbox=toolbox_of_row(OFFICIAL_TOOLBOX, ""),
-        instruction=TURN_INSTRUCTION,
-        limits=EpisodeLimits(max_turns=max_turns, max_calls_per_turn=2),
-        meter=ContextMeter(None, len, gallery.recipe, gallery.source_tokens),
-    )
+    toolbox = toolbox_of_row(OFFICIAL_TOOLBOX, "")
+    return starter.start(host, EpisodePrompt((image,), "", toolbox, lambda images: 0))
 
 
 def call(box: tuple[int, ...], **more: object) -> str:

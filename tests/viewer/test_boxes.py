@@ -14,10 +14,9 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from swift_deepeyes.episode.view_cache import ViewCache
 from tests.viewer.log_maker import make_item, store_image, write_lines
 from tests.viewer.page_driver import show, text_of
-from tests.viewer.rollouts import make_episode, png
+from tests.viewer.rollouts import make_episode, make_starter, png
 
 # The box's corners on the screen, without the width of its line; then it is out of the picture.
 OUTLINE = """
@@ -38,7 +37,7 @@ def red_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("red")
     image = Image.new("RGB", (1600, 1000), "white")
     ImageDraw.Draw(image).rectangle((400, 300, 1199, 699), fill=(255, 0, 0))
-    episode = make_episode(png_string(image), ViewCache())
+    episode = make_episode(png_string(image), make_starter())
     # The view is 1600x1000 scaled to 602,112 pixels at most: 981x613.
     x, y = 981 / 1600, 613 / 1000
     box = [400 * x, 300 * y, 1200 * x, 700 * y]
