@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from swift.infer_engine.protocol import RequestConfig, RolloutInferRequest
 
+from swift_deepeyes.chat.reply import Reply
 from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.episode.context import ContextMeter
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits
@@ -19,9 +20,8 @@ from swift_deepeyes.episode.messages import TURN_INSTRUCTION
 from swift_deepeyes.episode.start import EpisodeStarter
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.driver import Driver
-from swift_deepeyes.evaluation.names import BenchmarkName, Family, ToolMode
+from swift_deepeyes.evaluation.names import Family, ToolMode
 from swift_deepeyes.evaluation.question import Question
-from swift_deepeyes.evaluation.reply import Reply
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.evaluation.trial import Trial
 from swift_deepeyes.ms_swift.process import process
@@ -94,7 +94,7 @@ def train(row: Question) -> None:
 
 class _Endpoint:
     async def complete(self, model: str, messages: Any, sampling: Sampling, *, seed: int) -> Reply:
-        return Reply(text=TEXTS[_turn(messages)], truncated=False)
+        return Reply(content=TEXTS[_turn(messages)])
 
 
 def evaluate(row: Question) -> None:
@@ -102,7 +102,7 @@ def evaluate(row: Question) -> None:
         name="m", family=Family.QWEN2_5_VL, frame="pixel", min_pixels=4 * 28 * 28,
         max_pixels=MAX_PIXELS, max_context=8192, how="stated",
     )  # fmt: skip
-    config = Config(benchmark=BenchmarkName.VSTAR, system_prompt="", max_turns=6)
+    config = Config(benchmark="vstar", system_prompt="", max_turns=6)
     driver = Driver(_Endpoint(), model, config, SETTINGS)  # type: ignore[arg-type]
     try:
         asyncio.run(driver.play(Trial(question=row, tool=ToolMode.ON)))
