@@ -59,8 +59,13 @@ def read_part(part: object) -> ContentPart:
         return ContentPart(text)
     tag = _MEDIA.get(kind)
     if tag is None:
-        raise ContentPartError(f"a part of type {kind!r}, neither text nor image")
+        raise ContentPartError(neither_text_nor_image(kind))
     return ContentPart(tag, tag, _image_of(part) if tag == IMAGE_TAG else None)
+
+
+def neither_text_nor_image(kind: str) -> str:
+    """What is wrong with a part of this type."""
+    return f"a part of type {kind!r}, neither text nor image"
 
 
 def _image_of(part: Mapping[str, Any]) -> object:

@@ -17,7 +17,12 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
-from swift_deepeyes.dataset.content_parts import ContentPartError, NoTextError, read_part
+from swift_deepeyes.dataset.content_parts import (
+    ContentPartError,
+    NoTextError,
+    neither_text_nor_image,
+    read_part,
+)
 from swift_deepeyes.dataset.images import BadImageError, as_entry
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.dataset.values import leaf_text, plain
@@ -205,9 +210,8 @@ def _part(given: object) -> tuple[str, list[object]]:
     if part.tag is None:
         return valid_text(part.text), [_NEXT] * part.text.count(IMAGE_TAG)
     if part.tag != IMAGE_TAG:
-        raise BadConversationError(
-            ConversationFault.UNREADABLE, f"a part with {part.tag}, neither text nor image"
-        )
+        reason = neither_text_nor_image(part.tag.strip("<>"))
+        raise BadConversationError(ConversationFault.UNREADABLE, reason)
     return part.text, [_NEXT if part.image is None else part.image]
 
 
