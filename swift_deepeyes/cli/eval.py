@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from swift_deepeyes.evaluation.config import Config
     from swift_deepeyes.evaluation.endpoint import Endpoint
     from swift_deepeyes.evaluation.evaluate import Sources
-    from swift_deepeyes.evaluation.report import Report
+    from swift_deepeyes.evaluation.reporting.report import Report
     from swift_deepeyes.evaluation.served_model import Stated
 
 INCOMPLETE = 1
@@ -218,7 +218,7 @@ def _show(console: Console, report: Report, out: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from swift_deepeyes.evaluation.report import REPORT_MARKDOWN, probed
+    from swift_deepeyes.evaluation.reporting.report import REPORT_MARKDOWN, probed
 
     model = report.model
     facts = [

@@ -20,7 +20,7 @@ from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.evaluate import Sources, evaluate
 from swift_deepeyes.evaluation.prompts import tool_system_prompt
-from swift_deepeyes.evaluation.report import Report
+from swift_deepeyes.evaluation.reporting.report import Report
 from swift_deepeyes.evaluation.served_model import Stated
 from swift_deepeyes.settings import CropSource, JudgeKind, Settings
 

@@ -9,11 +9,11 @@ from swift_deepeyes.evaluation.benchmarks import find_benchmark, load_questions
 from swift_deepeyes.evaluation.config import Config, fingerprint
 from swift_deepeyes.evaluation.driver import Driver
 from swift_deepeyes.evaluation.endpoint import Endpoint
-from swift_deepeyes.evaluation.figures import compute_figures
 from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.pixel_check import check_pixels
 from swift_deepeyes.evaluation.question import Question
-from swift_deepeyes.evaluation.report import (
+from swift_deepeyes.evaluation.reporting.figures import compute_figures
+from swift_deepeyes.evaluation.reporting.report import (
     REPORT_JSON,
     REPORT_MARKDOWN,
     Report,

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from swift_deepeyes.evaluation.report import Report
+from swift_deepeyes.evaluation.reporting.report import Report
 
 Evaluate = Callable[..., Report]

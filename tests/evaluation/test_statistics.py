@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swift_deepeyes.evaluation.statistics import Proportion, paired_difference, share, wilson
+from swift_deepeyes.evaluation.reporting.statistics import (
+    Proportion,
+    paired_difference,
+    share,
+    wilson,
+)
 
 SCORES = st.lists(st.lists(st.sampled_from([0.0, 1.0]), max_size=9), min_size=1, max_size=40)
 PAIRS = st.lists(st.tuples(*[st.lists(st.sampled_from([0.0, 1.0]), max_size=5)] * 2), max_size=40)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from swift_deepeyes.evaluation.chance import guess
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.prompts import (
     messages_with_tool,
@@ -11,6 +10,7 @@ from swift_deepeyes.evaluation.prompts import (
     tool_system_prompt,
 )
 from swift_deepeyes.evaluation.question import Question, option_question
+from swift_deepeyes.evaluation.reporting.chance import guess
 from swift_deepeyes.evaluation.trial import (
     Trial,
     option_order,

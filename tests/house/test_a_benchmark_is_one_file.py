@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.evaluation.benchmarks import benchmark, registry
-from swift_deepeyes.evaluation.published import published
 from swift_deepeyes.evaluation.question import Question, Unpack, option_question
+from swift_deepeyes.evaluation.reporting.published import published
 from tests.evaluation.policy_server import PolicyServer
 
 COLOURS = ("red", "green", "blue")

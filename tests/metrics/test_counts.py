@@ -15,9 +15,9 @@ from swift_deepeyes.episode.trajectory import (
     Trajectory,
     TurnRecord,
 )
-from swift_deepeyes.evaluation.figures import _tool_use
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.question import Question
+from swift_deepeyes.evaluation.reporting.figures import _tool_use
 from swift_deepeyes.evaluation.trial import Trial
 from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, judge_sums, sums_of
 from swift_deepeyes.metrics.share import Share

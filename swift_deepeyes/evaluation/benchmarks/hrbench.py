@@ -16,8 +16,8 @@ from pathlib import Path
 from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
-from swift_deepeyes.evaluation.published import AVERAGE, BASE, DEEPEYES, QWEN, published
 from swift_deepeyes.evaluation.question import Question, Unpack, existing, option_question
+from swift_deepeyes.evaluation.reporting.published import AVERAGE, BASE, DEEPEYES, QWEN, published
 
 _LETTERS = "ABCD"
 _PUBLISHED = (

@@ -16,7 +16,6 @@ from pathlib import Path
 from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
-from swift_deepeyes.evaluation.published import DEEPEYES, published
 from swift_deepeyes.evaluation.question import (
     LETTERS,
     Question,
@@ -24,6 +23,7 @@ from swift_deepeyes.evaluation.question import (
     existing,
     option_question,
 )
+from swift_deepeyes.evaluation.reporting.published import DEEPEYES, published
 
 FILE = "MME-RealWorld-Lite.json"
 _LETTER = re.compile(r"^\s*\(?([A-J])[).:]\s*")

@@ -14,8 +14,8 @@ from pathlib import Path
 from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_rows
-from swift_deepeyes.evaluation.published import DEEPEYES, published
 from swift_deepeyes.evaluation.question import BenchmarkError, Question, Unpack
+from swift_deepeyes.evaluation.reporting.published import DEEPEYES, published
 
 SPLITS = ("random", "popular", "adversarial")
 _LABELS = frozenset({"yes", "no"})

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.evaluation.published import PublishedFigure
 from swift_deepeyes.evaluation.question import BenchmarkError, Question, Unpack
+from swift_deepeyes.evaluation.reporting.published import PublishedFigure
 
 Loader = Callable[[Path, Path | None, Unpack], Iterable[Question]]
 """`(path, images, unpack) -> questions`, of the files as their authors published them."""

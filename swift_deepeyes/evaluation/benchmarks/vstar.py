@@ -21,7 +21,6 @@ from pathlib import Path
 from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_object, read_rows
-from swift_deepeyes.evaluation.published import AVERAGE, BASE, DEEPEYES, QWEN, published
 from swift_deepeyes.evaluation.question import (
     LETTERS,
     BenchmarkError,
@@ -29,6 +28,7 @@ from swift_deepeyes.evaluation.question import (
     Unpack,
     option_question,
 )
+from swift_deepeyes.evaluation.reporting.published import AVERAGE, BASE, DEEPEYES, QWEN, published
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from swift_deepeyes.episode.trajectory import CallStatus
-from swift_deepeyes.evaluation.chance import ChanceBaseline, guess
 from swift_deepeyes.evaluation.names import ToolMode
-from swift_deepeyes.evaluation.statistics import Proportion, paired_difference, share
+from swift_deepeyes.evaluation.reporting.chance import ChanceBaseline, guess
+from swift_deepeyes.evaluation.reporting.statistics import Proportion, paired_difference, share
 from swift_deepeyes.evaluation.trial import Trial, rotation_count
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.record.crops import crop_areas

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from swift_deepeyes.evaluation.figures import Figures
 from swift_deepeyes.evaluation.pixel_check import PixelCheck
-from swift_deepeyes.evaluation.published import PublishedFigure
-from swift_deepeyes.evaluation.report_tables import Table, all_tables
+from swift_deepeyes.evaluation.reporting.figures import Figures
+from swift_deepeyes.evaluation.reporting.published import PublishedFigure
+from swift_deepeyes.evaluation.reporting.tables import Table, all_tables
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.frozen import FrozenModel
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from swift_deepeyes.evaluation.figures import Figures, ModeFigures
-from swift_deepeyes.evaluation.published import PublishedFigure
-from swift_deepeyes.evaluation.statistics import Proportion
+from swift_deepeyes.evaluation.reporting.figures import Figures, ModeFigures
+from swift_deepeyes.evaluation.reporting.published import PublishedFigure
+from swift_deepeyes.evaluation.reporting.statistics import Proportion
 from swift_deepeyes.frozen import FrozenModel
 
 Cell = Callable[[ModeFigures], str]

@@ -1,0 +1,1 @@
+"""From the trials of an evaluation to its figures, intervals and tables."""
