@@ -20,7 +20,7 @@ def test_the_plugin_file_is_alone_in_its_folder() -> None:
 def test_importing_the_package_is_free() -> None:
     program = "import sys; before = set(sys.modules); import swift_deepeyes; "
     program += "print(*sorted(set(sys.modules) - before))"
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    # Without `site`: on CPUs the environment's own .pth file imports our CPU support at start.
+    command = [sys.executable, "-S", "-c", program]
+    run = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["swift_deepeyes"]

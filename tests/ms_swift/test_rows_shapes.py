@@ -251,7 +251,7 @@ def test_nan_is_nothing_and_a_solution_is_a_reference(
     rows = load("mine")
     assert [read_row(row).reference for row in rows] == ["", "3.0", "", "7.0"]
     assert {row["env_name"] for row in rows} <= {"", None}
-    assert "Of 4 rows: 2 without a reference answer" in log()
+    assert "Of 4 rows: 4 without a question, 2 without a reference answer" in log()
 
 
 @pytest.mark.parametrize("options", [{}, {"num_proc": 2}, {"streaming": True}])

@@ -13,6 +13,7 @@ from swift_deepeyes.preparation.facts import (
     math_facts,
 )
 from swift_deepeyes.scoring.row import ScoredRow, read_row
+from swift_deepeyes.scoring.scheme import ScoringScheme
 
 OPTIONS = "Which one?\nA. red\nB. green\nC. blue"
 
@@ -62,7 +63,7 @@ def test_references_that_cannot_be_answered_are_found(reference: str) -> None:
 def test_visual_rows_and_missing_references_are_not_math() -> None:
     row = math_row("x}{y")
     assert not is_unmatched(math_row(""))
-    assert not is_unmatched(row.model_copy(update={"rule": "visual"}))
+    assert not is_unmatched(row.model_copy(update={"scheme": ScoringScheme.VISUAL}))
 
 
 @pytest.mark.parametrize(
