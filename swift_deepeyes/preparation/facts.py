@@ -16,10 +16,10 @@ from swift_deepeyes.dataset.columns import EXTRA_INFO
 from swift_deepeyes.dataset.images import ImageFault
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.judge.rules import decide, letters
+from swift_deepeyes.judge.rules.expected import tokens
 from swift_deepeyes.judge.rules.maths import equal
 from swift_deepeyes.judge.rules.numbers import read_quantity
 from swift_deepeyes.judge.rules.text import normalise
-from swift_deepeyes.judge.rules.words import tokens
 from swift_deepeyes.preparation.choices import RowIssue
 from swift_deepeyes.preparation.images import PreparedImage, digest_of
 from swift_deepeyes.preparation.normalised import Issues, NormalisedRow

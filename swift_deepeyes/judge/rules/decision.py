@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from swift_deepeyes.judge.rules import letters, maths, polarity, words
 from swift_deepeyes.judge.rules.claims import affirm, conclude
+from swift_deepeyes.judge.rules.expected import Expected, clauses, tokens
 from swift_deepeyes.judge.rules.lexicon import FUNCTION, MILD_HEDGE, NEGATIONS
 from swift_deepeyes.judge.rules.moments import read_moment
 from swift_deepeyes.judge.rules.numbers import Quantity, find_quantities, read_sequence, spell
@@ -70,7 +71,7 @@ def _decide(question: JudgeQuestion, reference: str, answer: str) -> Outcome:
     if is_same_text(answer, reference):
         return Outcome.RIGHT
     claim = conclude(answer)
-    if not NEGATIONS & set(words.tokens(reference)):
+    if not NEGATIONS & set(tokens(reference)):
         claim = affirm(claim)
     sure = MILD_HEDGE.sub(" ", claim) if not MILD_HEDGE.search(reference) else claim
     outcome = _by_rules(question, reference, sure)
@@ -94,15 +95,15 @@ def _by_words(question: JudgeQuestion, reference: str, claim: str) -> Outcome:
     """By what is quoted, where something is; else by all words."""
     quoted, said = QUOTED.findall(reference), QUOTED.findall(claim)
     if len(said) == 1 and (quoted or WRITTEN.search(question.question)):
-        around = words.tokens(QUOTED.sub(" ", claim))
+        around = tokens(QUOTED.sub(" ", claim))
         if not _is_open(" ".join(around)):
             claim = said[0]
-            if not set(words.tokens(claim)) <= set(words.tokens(reference)):
+            if not set(tokens(claim)) <= set(tokens(reference)):
                 return Outcome.WRONG
     outcome = words.compare(question.question, reference, claim)
     if WRITTEN.search(question.question) and not words.SAYING.search(claim):
-        known = words.ARTICLES | set(words.tokens(f"{question.question} {reference}"))
-        if outcome is Outcome.RIGHT and set(words.tokens(claim)) - known:
+        known = words.ARTICLES | set(tokens(f"{question.question} {reference}"))
+        if outcome is Outcome.RIGHT and set(tokens(claim)) - known:
             return Outcome.UNREADABLE
     if len(quoted) == 1 and outcome is Outcome.RIGHT:
         text, said_text = (normalise(re.sub("['\"]", "", part)) for part in (quoted[0], claim))
@@ -123,7 +124,7 @@ def _by_option(question: JudgeQuestion, reference: str, claim: str) -> Outcome |
     if chosen is not None:
         return Outcome.RIGHT if chosen == wanted else Outcome.WRONG
     own = options.get(wanted)
-    others = letters.option_words(claim, options) - set(words.tokens(own or ""))
+    others = letters.option_words(claim, options) - set(tokens(own or ""))
     if own is None or others or letters.mentioned_letters(claim):
         return Outcome.WRONG
     before = question.question[: letters.OPTION.search(question.question).start()]  # type: ignore[union-attr]
@@ -138,7 +139,7 @@ def _by_moment(question: JudgeQuestion, reference: str, claim: str) -> Outcome |
     wanted = read_moment(reference)
     if question.kind is QuestionKind.MATH or wanted is None:
         return None
-    parts = words.clauses(claim)
+    parts = clauses(claim)
     moments = [read_moment(part) for part in parts]
     at = next((i for i, moment in enumerate(moments) if moment), None)
     said = moments[at] if at is not None else None
@@ -146,10 +147,10 @@ def _by_moment(question: JudgeQuestion, reference: str, claim: str) -> Outcome |
         return None
     if wanted[0] != said[0]:
         return Outcome.WRONG
-    expected = words.Expected.of(question.question, reference)
+    expected = Expected.of(question.question, reference)
     if _is_open(said[1]) or _is_bound(parts[at]):
         return Outcome.WRONG
-    is_known = not expected.extra(words.tokens(said[1]))
+    is_known = not expected.extra(tokens(said[1]))
     outcome = Outcome.RIGHT if is_known else Outcome.UNREADABLE
     return words.worst((outcome, *words.around(expected, parts, at)))
 
@@ -181,16 +182,16 @@ def _by_number_in(
     question: JudgeQuestion, reference: str, wanted: list[Quantity], claim: str
 ) -> Outcome:
     """By the first clause that has numbers."""
-    expected = words.Expected.of(question.question, reference)
-    parts = words.clauses(claim)
+    expected = Expected.of(question.question, reference)
+    parts = clauses(claim)
     at = next((i for i, part in enumerate(parts) if find_quantities(part)[0]), None)
     if at is None:
         return Outcome.WRONG
     found, rest = find_quantities(parts[at])
-    opening = words.tokens(re.split(r"\d", spell(parts[at]), maxsplit=1)[0])
+    opening = tokens(re.split(r"\d", spell(parts[at]), maxsplit=1)[0])
     is_count = question.question.lower().startswith("how many")  # "layer 3" counts no layers
     is_label = is_count and set(opening[-1:]) - FUNCTION
-    is_known = words.is_aside(parts[at], expected.extra(words.tokens(rest)))
+    is_known = words.is_aside(parts[at], expected.extra(tokens(rest)))
     if words.UNUSUAL.search(rest) or is_label:
         is_known = False
     return words.worst(
@@ -225,9 +226,9 @@ def _with_sign_of(reference: str, claim: str) -> str:
 
 def _says_none(question: str, claim: str) -> bool:
     """None, no cars, nobody is there."""
-    said = words.tokens(claim)
+    said = tokens(claim)
     nothing = [word for word in said if word in NEGATIONS]
-    is_about_it = not words.Expected.of(question, "0").extra(said)
+    is_about_it = not Expected.of(question, "0").extra(said)
     return (
         len(nothing) == 1 and nothing != ["not"] and is_about_it and not find_quantities(claim)[0]
     )
@@ -264,5 +265,5 @@ def _is_bound(text: str) -> bool:
 
 
 def _is_open(text: str) -> bool:
-    said = words.tokens(text)
+    said = tokens(text)
     return words.hedged(said, []) or bool(set(said) & NEGATIONS)

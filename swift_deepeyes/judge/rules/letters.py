@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import zip_longest
 
+from swift_deepeyes.judge.rules.expected import tokens
 from swift_deepeyes.judge.rules.lexicon import ATTRIBUTES, FUNCTION, HEDGES, NEGATIONS
 from swift_deepeyes.judge.rules.text import clean, normalise
-from swift_deepeyes.judge.rules.words import tokens
 
 # "A", "(A)", "A.", "[a]", "Option C": nothing but the letter.
 BARE_LETTER = re.compile(

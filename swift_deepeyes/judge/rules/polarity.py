@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from swift_deepeyes.judge.rules import words
+from swift_deepeyes.judge.rules.expected import clauses, reordered, tokens
 from swift_deepeyes.judge.rules.lexicon import (
     ATTRIBUTES,
     FUNCTION,
@@ -34,15 +35,15 @@ def compare(question: str, reference: str, answer: str) -> Outcome | None:
     match = POLAR_QUESTION.search(question)
     clause = match[0] if match and " or " not in match[0].lower() else None
     wanted = _wanted(clause, reference)
-    said = words.tokens(answer)
+    said = tokens(answer)
     if wanted is None or not said:
         return None
     if clause and not VERDICT_FIRST.match(reference) and said[0] not in YES_NO:
         return None  # two statements: compared as such
-    if HEDGES & set(said) - set(words.tokens(reference)) or "?" in answer:
+    if HEDGES & set(said) - set(tokens(reference)) or "?" in answer:
         return Outcome.WRONG
-    asked = words.tokens(clause or question)
-    opening, *rest = [words.tokens(part) for part in words.clauses(answer)] or [said]
+    asked = tokens(clause or question)
+    opening, *rest = [tokens(part) for part in clauses(answer)] or [said]
     stated = YES_NO.get(said[0])
     restated = _restated(asked, said)
     is_bare = VERDICT_FIRST.match(answer) or not set(opening[1:]) - FUNCTION - NEGATIONS
@@ -51,12 +52,12 @@ def compare(question: str, reference: str, answer: str) -> Outcome | None:
         return Outcome.RIGHT if restated is wanted else Outcome.WRONG
     if stated is None:
         is_about_it = set(asked) - FUNCTION <= set(said) and words.VERBS & set(said)
-        is_turned = wanted and words.reordered(said, asked, FUNCTION | NEGATIONS)
+        is_turned = wanted and reordered(said, asked, FUNCTION | NEGATIONS)
         return Outcome.UNREADABLE if is_about_it and not is_turned else Outcome.WRONG
     others = {_restated(asked, part) for part in rest} - {None, stated}
     if stated is not wanted or others or _denied(asked, reference, said, stated):
         return Outcome.WRONG
-    denials = NEGATIONS & set(said[1:]) - set(words.tokens(reference))
+    denials = NEGATIONS & set(said[1:]) - set(tokens(reference))
     is_open = {"but", "however"} & set(said) or (stated and denials)
     return Outcome.UNREADABLE if is_open or not (is_word or stated) else Outcome.RIGHT
 
@@ -65,13 +66,13 @@ def _denied(asked: list[str], reference: str, said: list[str], stated: bool) -> 
     """Against the first word: "Yes and no", "Yes, no snowboard", "No, yes"."""
     rest = set(said[1:])
     opposite = {word for word, value in YES_NO.items() if value is not stated} - NEGATIONS
-    denials = rest & NEGATIONS - set(words.tokens(reference)) if stated else set()
+    denials = rest & NEGATIONS - set(tokens(reference)) if stated else set()
     is_about_it = rest & (set(asked) - FUNCTION) or not rest - FUNCTION - NEGATIONS
     return bool(rest & opposite or (denials and is_about_it))
 
 
 def _wanted(clause: str | None, reference: str) -> bool | None:
-    meant = words.tokens(reference)
+    meant = tokens(reference)
     stated = YES_NO.get(meant[0]) if meant else None
     if stated is not None and (clause or VERDICT_FIRST.match(reference)):
         return stated
@@ -86,7 +87,7 @@ def _restated(asked: list[str], said: list[str]) -> bool | None:
     skipped = FUNCTION | NEGATIONS
     things = set(asked) - skipped - YES_NO.keys() - {"you"}
     extra = set(said) - skipped - ORDINARY - ATTRIBUTES - set(asked)
-    if extra or PARTLY & set(said) - set(asked) or words.reordered(said, asked, skipped):
+    if extra or PARTLY & set(said) - set(asked) or reordered(said, asked, skipped):
         return None
     negations = sum(word in NEGATIONS for word in said) + turned
     missing = things - ORDINARY - set(said)
