@@ -91,9 +91,9 @@ def test_always_a_gets_chance_level(tmp_path: Path, run_evaluation: Evaluate) ->
     accuracy = shuffled.figures.modes[0].accuracy
     assert accuracy is not None
     assert accuracy.low <= 0.25 <= accuracy.high
-    assert accuracy.value == pytest.approx(shuffled.figures.guessers.first_option)
-    assert shuffled.figures.guessers.random == pytest.approx(0.25)
-    assert shuffled.figures.guessers.first_as_published == 1
+    assert accuracy.value == pytest.approx(shuffled.figures.chance.first_option)
+    assert shuffled.figures.chance.random == pytest.approx(0.25)
+    assert shuffled.figures.chance.first_as_published == 1
     accuracy, strict = rotated.figures.modes[0].accuracy, rotated.figures.modes[0].strict
     assert accuracy is not None
     assert strict is not None
@@ -103,7 +103,7 @@ def test_always_a_gets_chance_level(tmp_path: Path, run_evaluation: Evaluate) ->
     accuracy = published.figures.modes[0].accuracy
     assert accuracy is not None
     assert accuracy.value == 1  # the trap that shuffling avoids, and the report says so
-    assert published.figures.guessers.first_option == 1
+    assert published.figures.chance.first_option == 1
 
 
 def test_a_server_that_fails_now_and_then_changes_nothing(
@@ -246,7 +246,7 @@ def test_pope_and_hrbench(tmp_path: Path, run_evaluation: Evaluate) -> None:
     assert mode.accuracy.value == 1
     assert mode.accuracy.questions == 24
     assert set(mode.by_category) == {"random", "popular", "adversarial"}
-    assert yes_no.figures.guessers.first_option == pytest.approx(0.5)
+    assert yes_no.figures.chance.first_option == pytest.approx(0.5)
     mode = rotated.figures.modes[0]
     assert mode.accuracy is not None
     assert (mode.accuracy.questions, mode.accuracy.trials) == (3, 12)
@@ -268,7 +268,7 @@ def test_training_rows_bring_their_own_prompt(tmp_path: Path, run_evaluation: Ev
     assert system == {"Use image_zoom_in_tool inside <tools></tools>."}
     scores = {line.index: line.score.accuracy for line in read_log(tmp_path / "out")}
     assert scores == {"rows/0": 1, "rows/1": 1, "rows/2": 0}
-    assert report.figures.guessers.first_option == pytest.approx(0.5)
+    assert report.figures.chance.first_option == pytest.approx(0.5)
 
 
 def test_the_report_is_written_for_people_and_programs(

@@ -36,7 +36,7 @@ class ChanceBaseline(FrozenModel):
 
 
 def guess(trials: Sequence[Trial]) -> ChanceBaseline:
-    """The guessers' shares on these trials, each question with the same weight."""
+    """What chance would get on these trials, each question with the same weight."""
     guessable = [(trial, _answers(trial)) for trial in trials]
     known = [(trial, answers) for trial, answers in guessable if answers]
     if not known:

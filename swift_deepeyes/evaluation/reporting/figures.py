@@ -60,7 +60,7 @@ class Figures(FrozenModel):
     questions: int
     samples: int
     rotations: int
-    guessers: ChanceBaseline
+    chance: ChanceBaseline
     modes: tuple[ModeFigures, ...]
     gain: Proportion | None
 
@@ -81,7 +81,7 @@ def compute_figures(
         questions=len({trial.question.id for trial in trials}),
         samples=1 + max(trial.sample for trial in trials),
         rotations=1 + max(trial.rotation for trial in trials),
-        guessers=guess([trial for trial in trials if trial.tool is modes[0]]),
+        chance=guess([trial for trial in trials if trial.tool is modes[0]]),
         modes=tuple(_mode_figures(mode, planned[mode], of_mode[mode]) for mode in modes),
         gain=gain,
     )

@@ -79,16 +79,16 @@ def _accuracy(figures: Figures) -> Table:
 
 
 def _guessers(figures: Figures) -> Table:
-    guessers = figures.guessers
-    if guessers.random is None:
+    chance = figures.chance
+    if chance.random is None:
         return Table(title="Guessing", columns=(), rows=())
     rows = [
-        ("draws evenly", percent(guessers.random)),
-        ("always the first option", percent(guessers.first_option)),
-        (f"always the most frequent ({guessers.favourite_answer})", percent(guessers.favourite)),
+        ("draws evenly", percent(chance.random)),
+        ("always the first option", percent(chance.first_option)),
+        (f"always the most frequent ({chance.favourite_answer})", percent(chance.favourite)),
     ]
-    if guessers.first_as_published is not None:
-        published = percent(guessers.first_as_published)
+    if chance.first_as_published is not None:
+        published = percent(chance.first_as_published)
         rows.append(("always the first option, if options stood as published", published))
     title = "What guessing without looking gets on these questions, %"
     return Table(title=title, columns=("guesser", "accuracy"), rows=tuple(rows))
