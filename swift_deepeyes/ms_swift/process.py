@@ -7,9 +7,12 @@ they share is here. Nothing in it belongs to an event loop, but for the batches 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from functools import cached_property
 from typing import Any
+
+from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from swift_deepeyes.judge import Judge, make_judge
 from swift_deepeyes.ms_swift.recorder import Recorder
@@ -67,3 +70,18 @@ class Process:
 
 
 process = Process()
+
+
+def tell_launcher(error: Exception) -> None:
+    """Have torchrun's closing report name `error`; does nothing where there is no torchrun.
+
+    By itself torchrun only says that a rank failed: the reason would stand above the tracebacks of
+    all ranks that waited for the one that ended.
+    """
+    try:
+        # The handler takes the traceback of what is being handled: the error's own is forty lines
+        # of coroutines, and its message says everything.
+        raise type(error)(str(error)) from None
+    except type(error) as bare:
+        with contextlib.suppress(OSError):
+            get_error_handler().record_exception(bare)

@@ -17,8 +17,7 @@ from typing import ClassVar
 
 from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.ms_swift.compat import AsyncORM
-from swift_deepeyes.ms_swift.launcher import tell_launcher
-from swift_deepeyes.ms_swift.process import process
+from swift_deepeyes.ms_swift.process import process, tell_launcher
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError, SchedulerCheck
 from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, ScoredRow, read_row
 from swift_deepeyes.scoring.scheme import REWARD_TERMS

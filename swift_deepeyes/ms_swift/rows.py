@@ -38,6 +38,7 @@ from swift_deepeyes.dataset.conversation import (
     as_messages,
     with_text_content,
 )
+from swift_deepeyes.dataset.encoded_images import with_encoded_images
 from swift_deepeyes.dataset.fetch import fetch_image
 from swift_deepeyes.dataset.images import BadImageError, as_entry, checked_image
 from swift_deepeyes.dataset.published import DATASET_PREFIX
@@ -50,7 +51,6 @@ from swift_deepeyes.ms_swift.compat import (
     MessagesPreprocessor,
     dataset_register,
 )
-from swift_deepeyes.ms_swift.encoded_images import with_encoded_images
 from swift_deepeyes.ms_swift.row_outcome import Checked, Note, counts, notes
 from swift_deepeyes.tools import toolbox_of_row
 

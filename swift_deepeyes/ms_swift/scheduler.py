@@ -22,7 +22,6 @@ from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import RECORD_KEY, StopReason
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
-from swift_deepeyes.ms_swift.media_tokens import MediaTokens
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.request import (
     Prompt,
@@ -33,7 +32,7 @@ from swift_deepeyes.ms_swift.request import (
 )
 from swift_deepeyes.ms_swift.scheduler_check import warn_of_missing_columns
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
-from swift_deepeyes.ms_swift.tokens import TokenCounter
+from swift_deepeyes.ms_swift.tokens import MediaTokens, TokenCounter
 from swift_deepeyes.tools import toolbox_of_row
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from swift_deepeyes.judge import JudgeError
-from swift_deepeyes.ms_swift.launcher import tell_launcher
+from swift_deepeyes.ms_swift.process import tell_launcher
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError
 
 VARIABLE = "TORCHELASTIC_ERROR_FILE"  # set by torchrun for each of its workers
