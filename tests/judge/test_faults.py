@@ -65,7 +65,9 @@ def test_each_fault_alone_is_retried_and_counted(server: ChatServer, fault: Faul
     assert {verdict.decided_by for verdict in verdicts} == {Decider.SERVER}
     assert len(server.log.faults) >= 5
     assert_all_counted(server, judge)
-    assert judge.stats.retries == judge.stats.failed
+    # A failure needs no retry where the call beside it brought the reply.
+    stats = judge.stats
+    assert stats.failed - stats.hedged <= stats.retries <= stats.failed
 
 
 def test_mixed_faults_over_two_thousand_samples(server: ChatServer) -> None:
