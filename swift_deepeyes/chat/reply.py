@@ -16,6 +16,8 @@ from typing import Any
 from swift_deepeyes.chat.failures import Cause, FailedCallError, message_in, shorten
 from swift_deepeyes.frozen import valid_text
 
+_CALL_TAG = "<tool_call>"
+
 
 class Finish(StrEnum):
     """How a reply ended; a missing or unknown reason is taken for the model's own end."""
@@ -131,7 +133,9 @@ def _loss(
     if finish is Finish.FILTERED:
         return Loss.FILTERED
     is_call = message.get("tool_calls") or message.get("function_call")
-    if is_call or (finish is Finish.CALLED and not text):
+    # `swift deploy` lists a call and leaves it in the text as well: then nothing is lost.
+    is_taken = is_call and _CALL_TAG not in (text or "")
+    if is_taken or (finish is Finish.CALLED and not text):
         return Loss.TOOL_PARSER
     if not isinstance(message.get("content"), str | list | None):
         return Loss.OTHER_TYPE

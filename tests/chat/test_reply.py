@@ -16,6 +16,7 @@ from swift_deepeyes.chat.reply import Finish, Reply, parse_reply
 from swift_deepeyes.evaluation.endpoint import NAMES
 
 CALL = [{"id": "1", "type": "function", "function": {"name": "image_zoom_in_tool"}}]
+KEPT = '<think>x</think><tool_call>{"name": "image_zoom_in_tool"}</tool_call>'
 ANSWER = "<think>hm</think><answer>A</answer>"
 
 
@@ -46,6 +47,8 @@ READABLE: list[tuple[dict[str, Any], str, bool]] = [
     (body({"content": "x"}, None), "x", False),
     (body({"content": "x"}, "eos"), "x", False),
     (body({"content": "x"}, "tool_calls"), "x", False),
+    # `swift deploy` lists the call and leaves it in the text.
+    (body({"content": KEPT, "tool_calls": CALL}, "tool_calls"), KEPT, False),
     (body({"content": "C", "reasoning_content": "R"}), "<think>R</think>C", False),
     (body({"content": "C", "reasoning": "R"}), "<think>R</think>C", False),
     (body({"content": None, "reasoning": "R"}, "length"), "<think>R", True),
