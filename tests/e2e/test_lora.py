@@ -140,7 +140,7 @@ def test_the_plans_formulae_give_what_was_measured(run: Path, toy: Toy) -> None:
     """Tokens, image tokens and judge's questions, against the trainer's own forward passes."""
     lengths = measured_lengths(run, toy.checkpoint)
     trajectories = logged(run / "log")
-    answered = sum(one.answer is not None for one in trajectories) / len(trajectories)
+    answered = sum(one.score.answer is not None for one in trajectories) / len(trajectories)
     setup = Setup(
         model=MODELS["3b"], mode=Mode.COLOCATE, gpus=1, lengths=lengths,
         prompts=PROMPTS, generations=GENERATIONS, judge=JudgeSetup(asked_share=answered),

@@ -116,7 +116,7 @@ def test_the_metrics_are_those_of_the_files(run: Path, log: LogDirectory) -> Non
                 assert board[f"train/{name}"][line.step] == pytest.approx(value, abs=1e-6), name
         missing = {name for name, value in counted.items() if value} - set(line.values)
         assert not missing
-        judged = [t for t in of_step(log, line.step) if t.verdict is not None]
+        judged = [t for t in of_step(log, line.step) if t.score.verdict is not None]
         # A step without a question has no judge figures.
         assert line.values.get(PREFIX + "judge/questions", 0) == len(judged)
     assert any("/failed/" in name for line in log.metrics for name in line.values)

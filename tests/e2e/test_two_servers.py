@@ -198,7 +198,7 @@ def test_a_judge_in_trouble_for_one_rank_costs_time_only(run: Run) -> None:
     # Every call is counted, those that got no answer too, and no rank's twice.
     assert total("asked") + total("retries") == sum(run.questions)
     assert total("fallback") == 0
-    deciders = {one.verdict.decided_by for one in run.log.trajectories if one.verdict}
+    deciders = {one.score.verdict.decided_by for one in run.log.trajectories if one.score.verdict}
     assert deciders == {"server"}
 
 
