@@ -196,7 +196,8 @@ def test_a_judge_in_trouble_for_one_rank_costs_time_only(run: Run) -> None:
 
     assert total("retries") > 0 and total("failed") > 0
     # Every call is counted, those that got no answer too, and no rank's twice.
-    assert total("asked") + total("retries") == sum(run.questions)
+    calls = total("asked") + total("retries")
+    assert calls <= sum(run.questions) <= calls + total("hedged")
     assert total("fallback") == 0
     deciders = {one.score.verdict.decided_by for one in run.log.trajectories if one.score.verdict}
     assert deciders == {"server"}
