@@ -16,6 +16,7 @@ from typing import Any
 from swift_deepeyes.dataset.content_parts import ContentPartError, read_part
 from swift_deepeyes.episode.messages import RESPONSE_OPEN
 from swift_deepeyes.ms_swift.compat import RenderedPrompt, render_prompt
+from swift_deepeyes.once import warn_once
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,14 @@ class Prompt:
         """The whole prompt as the model reads it."""
         try:
             return render_prompt(template, self.messages, self.tools, self.options)
-        except Exception:
+        except Exception as error:
             # The engine's own rendering did not raise, or there would be no turn to look at.
-            logger.debug("a prompt is read without its template", exc_info=True)
+            message = (
+                f"A prompt could not be rendered as the model reads it ({type(error).__name__}: "
+                f"{str(error)[:200]}). Its texts are read instead: what the template adds, such as "
+                "a default system prompt, is neither counted nor searched for tools."
+            )
+            warn_once(logger, f"unrendered prompt: {type(error).__name__}", message)
         tools = json.dumps(self.tools, default=str) if self.tools else ""
         return RenderedPrompt((*map(_text, self.messages), tools))
 
