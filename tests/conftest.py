@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
+import pytest
+
 from swift_deepeyes.demo import cpu_support
 from tests.older import old_names, transformers_4
 
@@ -11,3 +16,15 @@ if transformers_4.is_installed():
 
 # Beside a CPU build of torch, torchvision only imports with this; where a GPU is, it does nothing.
 cpu_support.install()
+
+
+@pytest.fixture(autouse=True)
+def one_environment() -> Iterator[None]:
+    """`os.environ` stays the object that libraries keep.
+
+    `datasets` puts a copy in its place after a map with several processes; rich, imported before,
+    then reads variables that nobody sets any more.
+    """
+    environ = os.environ
+    yield
+    os.environ = environ  # noqa: B003
