@@ -29,5 +29,6 @@ step ruff check
 step ruff format --check
 step mypy
 step lint-imports
-tests -m "not e2e" "$@"
+# A process per core, but few: each holds torch. End-to-end tests use all cores themselves.
+tests -m "not e2e" --numprocesses logical --maxprocesses 4 --dist worksteal "$@"
 tests -m e2e "$@"
