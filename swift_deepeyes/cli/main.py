@@ -6,62 +6,74 @@ are imported inside the commands, so that `swift-deepeyes --help` stays instant.
 
 from __future__ import annotations
 
+import io
 import logging
-from typing import Any
+import sys
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from swift_deepeyes.cli.command import Command, Commands, close_stdout, show_version
 from swift_deepeyes.cli.demo import demo
 from swift_deepeyes.cli.doctor import doctor
 from swift_deepeyes.cli.eval import EvalCommand, evaluate
+from swift_deepeyes.cli.examples import EXAMPLES, FIRST_EXAMPLES
 from swift_deepeyes.cli.plan import plan
 from swift_deepeyes.cli.plugin_path import plugin_path
 from swift_deepeyes.cli.prepare import prepare
 from swift_deepeyes.cli.view import view
 from swift_deepeyes.demo import cpu_support
-from swift_deepeyes.errors import DeepEyesError
 
-FAILED = 2
-"""Exit code of a command that an error ended; 1 says that not everything was run, or healthy."""
-
-logger = logging.getLogger(__name__)
-
-
-class _Commands(TyperGroup):
-    """The one place where an error becomes a line on stderr and an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was chosen."""
-        try:
-            return super().invoke(ctx)
-        except DeepEyesError as error:
-            logger.debug("What raised it:", exc_info=True)
-            typer.secho(f"error: {error}", fg="red", err=True)
-            raise typer.Exit(FAILED) from None
-
+BEFORE, AFTER = "Before a run", "During and after a run"
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
-    help="The command `swift-deepeyes`: DeepEyes for ms-swift.",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=FIRST_EXAMPLES,
 )
 
 
 @app.callback()
-def _configure() -> None:
-    """DeepEyes for ms-swift: teach vision-language models to think with images."""
+def _configure(
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="Show the versions and exit."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error comes from (traceback).")
+    ] = False,
+) -> None:
+    """DeepEyes for ms-swift: teach vision-language models to think with images.
+
+    Training itself is `swift rlhf` with this plugin; these commands stand around it.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    if debug:
+        logging.getLogger("swift_deepeyes").setLevel(logging.DEBUG)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name, or a model's text, need not be text of this terminal's encoding.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
-app.command("plugin-path")(plugin_path)
-app.command("view")(view)
-app.command("doctor")(doctor)
-app.command("prepare")(prepare)
-app.command("plan")(plan)
-app.command("demo")(demo)
-app.command("eval", cls=EvalCommand)(evaluate)
+def _add(
+    name: str, function: Callable[..., None], panel: str, cls: type[Command] = Command
+) -> None:
+    app.command(name, cls=cls, epilog=EXAMPLES[name], rich_help_panel=panel)(function)
+
+
+_add("demo", demo, BEFORE)
+_add("prepare", prepare, BEFORE)
+_add("plan", plan, BEFORE)
+_add("doctor", doctor, BEFORE)
+_add("plugin-path", plugin_path, BEFORE)
+_add("view", view, AFTER)
+_add("eval", evaluate, AFTER, EvalCommand)
 
 
 def main() -> None:
@@ -69,4 +81,10 @@ def main() -> None:
     # Beside a CPU build of torch, torchvision only imports with this; where a GPU is, it does
     # nothing.
     cpu_support.install()
-    app()
+    try:
+        app()
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            close_stdout()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from swift_deepeyes.planning.setup import Setup
 
 BILLION = 1e9
+RUN, SHOWN, BATCH, LENGTHS = "Run", "What is shown", "Batch", "Lengths of a trajectory"
+ROLLOUT, JUDGE = "Rollout", "Judge"
 # Options with a shorter name than the field of `Setup` or `Lengths` that they set.
 FIELDS = {
     "offload": "is_offloaded",
@@ -53,63 +55,126 @@ class _Paper:
         return str(self())
 
 
-def _paper(text: str, path: str, scale: float = 1) -> Any:
-    return Option(help=text, default_factory=_Paper(path, scale))
+_HUB = "3b, 7b, 32b, 72b, qwen3-8b, a model of the hub (organisation/name), or a folder."
+
+
+def _paper(text: str, path: str, panel: str, scale: float = 1) -> Any:
+    """An option whose default is the paper's value."""
+    default = _Paper(path, scale)
+    return Option(help=text, default_factory=default, rich_help_panel=panel, metavar="N")
 
 
 def plan(
     *,
-    model: Annotated[str, Option(help="3b, 7b, 32b, 72b, qwen3-8b or a checkpoint folder.")] = "7b",
-    gpus: Annotated[int, _paper("Of the run, without the judge's.", "gpus")],
-    gpu: Annotated[str, Option(help="rtx4090, l40s, a100, h20, h100 or h200.")] = "h100",
-    colocate: Annotated[bool, Option(help="Generate on the GPUs that train.")] = False,
-    lora: Annotated[bool, Option(help="Train adapters only.")] = False,
-    offload: Annotated[bool, Option(help="As DeepSpeed's zero3_offload.")] = False,
-    waiting: Annotated[int, _paper("Waiting, per GPU.", "micro_steps_per_generation")],
-    rollout_gpus: Annotated[int | None, Option(help="Default: a quarter.")] = None,
-    tensor_parallel: Annotated[int | None, Option(help="GPUs per engine.")] = None,
-    rollout_memory: Annotated[float, _paper("vLLM's share.", "rollout_memory_share")],
-    prompts: Annotated[int, _paper("Per step.", "prompts")],
-    generations: Annotated[int, _paper("Per prompt.", "generations")],
-    rows: Annotated[int, _paper("Of the data; default: all 47k.", "rows")],
-    steps: Annotated[int, _paper("Of the run.", "steps")],
-    turns: Annotated[
-        float,
-        _paper("Mean turns of a trajectory.", "lengths.mean_turns"),
+    model: Annotated[str, Option(help=_HUB, metavar="NAME", rich_help_panel=RUN)] = "7b",
+    gpus: Annotated[int, _paper("GPUs of the run; the judge's come on top.", "gpus", RUN)],
+    gpu: Annotated[
+        str,
+        Option(help="rtx4090, l40s, a100, h20, h100 or h200.", metavar="NAME", rich_help_panel=RUN),
+    ] = "h100",
+    colocate: Annotated[
+        bool, Option("--colocate", help="Generate on the GPUs that train.", rich_help_panel=RUN)
+    ] = False,
+    lora: Annotated[
+        bool, Option("--lora", help="Train adapters only (rank 64).", rich_help_panel=RUN)
+    ] = False,
+    offload: Annotated[
+        bool,
+        Option(
+            "--offload",
+            help="Weights and Adam in main memory (zero3_offload).",
+            rich_help_panel=RUN,
+        ),
+    ] = False,
+    full: Annotated[
+        bool,
+        Option("--full", help="Every figure, and how it comes about.", rich_help_panel=SHOWN),
+    ] = False,
+    log: Annotated[
+        Path | None,
+        Option(
+            help="A run's DEEPEYES_LOG_DIR: what was measured, beside the plan.",
+            metavar="DIR",
+            rich_help_panel=SHOWN,
+        ),
+    ] = None,
+    prompts: Annotated[int, _paper("Prompts of a step.", "prompts", BATCH)],
+    generations: Annotated[int, _paper("Trajectories of a prompt.", "generations", BATCH)],
+    steps: Annotated[int, _paper("Steps of the run.", "steps", BATCH)],
+    rows: Annotated[int, _paper("Rows of the data.", "rows", BATCH)],
+    waiting: Annotated[
+        int,
+        _paper(
+            "Trajectories that wait on a GPU to be trained on.", "micro_steps_per_generation", BATCH
+        ),
     ],
-    turn_tokens: Annotated[int, _paper("Mean of a turn.", "lengths.mean_turn_tokens")],
+    max_pixels: Annotated[
+        int, _paper("Of an image, as MAX_PIXELS.", "lengths.max_pixels", LENGTHS)
+    ],
+    max_prompt: Annotated[
+        int, _paper("Most tokens of a prompt.", "lengths.max_prompt_tokens", LENGTHS)
+    ],
+    max_response: Annotated[
+        int, _paper("Most tokens of all turns.", "lengths.max_response_tokens", LENGTHS)
+    ],
+    turns: Annotated[float, _paper("Turns, on average.", "lengths.mean_turns", LENGTHS)],
+    turn_tokens: Annotated[
+        int, _paper("Tokens of a turn, on average.", "lengths.mean_turn_tokens", LENGTHS)
+    ],
     crop_rate: Annotated[
-        float,
-        _paper("Per turn but the last.", "lengths.mean_crop_rate"),
+        float, _paper("Crops of a turn, the last left out.", "lengths.mean_crop_rate", LENGTHS)
     ],
     crop_share: Annotated[
+        float, _paper("A crop's tokens, by the image's.", "lengths.mean_crop_share", LENGTHS)
+    ],
+    rollout_gpus: Annotated[
+        int | None,
+        Option(
+            help="GPUs that generate.",
+            show_default="a quarter",
+            metavar="N",
+            rich_help_panel=ROLLOUT,
+        ),
+    ] = None,
+    tensor_parallel: Annotated[
+        int | None,
+        Option(
+            help="GPUs of one engine.",
+            show_default="what the weights need",
+            metavar="N",
+            rich_help_panel=ROLLOUT,
+        ),
+    ] = None,
+    rollout_memory: Annotated[
         float,
-        _paper("Of the image's tokens.", "lengths.mean_crop_share"),
+        _paper("Share of a GPU's memory for vLLM.", "rollout_memory_share", ROLLOUT),
     ],
-    max_pixels: Annotated[int, _paper("As MAX_PIXELS.", "lengths.max_pixels")],
-    max_prompt: Annotated[int, _paper("Tokens.", "lengths.max_prompt_tokens")],
-    max_response: Annotated[
-        int,
-        _paper("Tokens, all turns.", "lengths.max_response_tokens"),
+    judge_params: Annotated[
+        float, _paper("Its size in billions.", "judge.parameters", JUDGE, 1 / BILLION)
     ],
-    judge_params: Annotated[float, _paper("Billions.", "judge.parameters", 1 / BILLION)],
-    judge_gpus: Annotated[int, _paper("Of one judge replica.", "judge.gpus")],
-    log: Annotated[Path | None, Option(help="DEEPEYES_LOG_DIR of a run: measured too.")] = None,
+    judge_gpus: Annotated[int, _paper("GPUs of one replica of it.", "judge.gpus", JUDGE)],
 ) -> None:
-    """Print the arithmetic of a run: tokens, memory, time, and what the judge must bear."""
+    """Say before a run whether it fits, how long it takes, and what the judge must bear.
+
+    Estimates by arithmetic, for whoever is about to ask for GPUs. Defaults are the paper's run.
+    """
     options = locals()
     from rich.console import Console
 
-    from swift_deepeyes.cli.plan_tables import render, render_measured
+    from swift_deepeyes.cli.plan_tables import render, render_measured, render_summary
     from swift_deepeyes.planning.measured import compare, read_measured
     from swift_deepeyes.planning.plan import make_plan
+    from swift_deepeyes.planning.summary import summarise
 
     console = Console()
     setup = _setup(options)
-    for block in render(setup, make_plan(setup)):
+    measured = None if log is None else read_measured(log, setup)
+    for block in render_summary(summarise(setup)):
         console.print(block)
-    if log is not None:
-        measured = read_measured(log, setup)
+    if full:
+        for block in render(setup, make_plan(setup)):
+            console.print(block)
+    if measured is not None:
         for block in render_measured(setup, measured, compare(setup, measured)):
             console.print(block)
 

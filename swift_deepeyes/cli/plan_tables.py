@@ -10,17 +10,29 @@ from rich.text import Text
 
 from swift_deepeyes.planning.measured import Comparison, Measured
 from swift_deepeyes.planning.plan import Certainty, FigureUnit, Plan
+from swift_deepeyes.planning.quantities import duration_text
 from swift_deepeyes.planning.setup import Setup
+from swift_deepeyes.planning.summary import CAUTION, Summary
 
-HOUR, MINUTE = 3600, 60
 BYTE_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+def render_summary(summary: Summary) -> Iterator[RenderableType]:
+    """The six lines under what is planned, and what is known to go wrong."""
+    yield Text(summary.title, style="bold")
+    lines = Table.grid(padding=(0, 2))
+    for line in summary.lines:
+        bad = line.about == "fits" and not summary.fits
+        lines.add_row(Text(line.about, style="bold"), Text(line.text, style="red" if bad else ""))
+    yield lines
+    for warning in summary.warnings:
+        yield Text(f"Warning: {warning}", style="yellow")
+    yield Text(CAUTION, style="dim")
 
 
 def render(setup: Setup, plan: Plan) -> Iterator[RenderableType]:
     """The plan, block by block."""
     yield _table(setup, plan)
-    for warning in plan.warnings:
-        yield Text(f"Warning: {warning}", style="yellow")
     yield Text(
         "Estimates rest on the mean lengths given and on usual efficiencies; expect them within a "
         "factor of two, and replace them by what the first steps log."
@@ -69,14 +81,6 @@ def quantity_text(value: float, unit: FigureUnit) -> str:
         size, name = next(((s, n) for s, n in BYTE_UNITS if abs(value) >= s), (1, "B"))
         return f"{value / size:,.1f} {name}"
     if unit is FigureUnit.SECONDS:
-        return _duration(value)
+        return duration_text(value)
     text = f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2f}"
     return f"{text} {unit}".rstrip()
-
-
-def _duration(seconds: float) -> str:
-    if seconds >= 2 * HOUR:
-        return f"{seconds / HOUR:,.1f} h"
-    if seconds >= 10 * MINUTE:
-        return f"{seconds / MINUTE:,.0f} min"
-    return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.planning.hub import ModelError, fetch_config, is_hub_name
 
 BF16, FP32 = 2, 4  # bytes
 # Of the 80 GB of a GPU; the rest is for the KV cache and for what vLLM itself needs.
@@ -24,10 +25,6 @@ NO_FORMULA = {
     "is_encoder_decoder": "only decoders can be planned with",
     "kv_lora_rank": "the KV cache of latent attention is not planned here",
 }
-
-
-class ModelError(DeepEyesError):
-    """A model that cannot be planned with; the message says which and why."""
 
 
 class ModelShape(FrozenModel):
@@ -64,18 +61,56 @@ class ModelShape(FrozenModel):
             gpus *= 2
         return gpus
 
+    @property
+    def possible_tensor_parallel(self) -> tuple[int, ...]:
+        """Over how many GPUs vLLM can split the model, in ascending order.
+
+        The heads are divided; fewer KV heads than GPUs are copied, in equal numbers. A mixture's
+        experts are not cut by their width.
+        """
+        is_dense = self.active == self.parameters
+        return tuple(
+            number
+            for number in range(1, self.heads + 1)
+            if self.heads % number == 0
+            and (self.kv_heads % number == 0 or number % self.kv_heads == 0)
+            and not (is_dense and self.intermediate % number)
+        )
+
 
 def read_model(name: str) -> ModelShape:
-    """The shape of a short name's model, or of the checkpoint in a folder. Raises `ModelError`."""
-    if name in MODELS:
-        return MODELS[name]
-    if not (Path(name) / "config.json").is_file():
-        known = ", ".join(MODELS)
-        raise ModelError(f"{name!r} is not known; one of {known}, or a folder with a config.json")
+    """The shape of a known model, of the checkpoint in a folder, or of a model of the hub.
+
+    Raises `ModelError`.
+    """
+    if known := _known(name):
+        return known
+    if (Path(name) / "config.json").is_file():
+        return _read_folder(name, name)
+    if not Path(name).exists() and is_hub_name(name):
+        with TemporaryDirectory() as folder:
+            (Path(folder) / "config.json").write_bytes(fetch_config(name))
+            return _read_folder(folder, name)
+    raise ModelError(
+        f"{name!r} is not known; one of {', '.join(MODELS)}, a model of the hub "
+        "(organisation/name), or a folder with a config.json"
+    )
+
+
+def _known(name: str) -> ModelShape | None:
+    """The model of a short name or of its name on the hub."""
+    for short, shape in MODELS.items():
+        if name.lower() in (short, shape.name.lower()):
+            return shape
+    return None
+
+
+def _read_folder(folder: str, name: str) -> ModelShape:
+    """The shape of the checkpoint in a folder; messages call it `name`."""
     import transformers
 
     try:
-        config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
         fields = config.to_dict()
         for field, why in NO_FORMULA.items():
             if fields.get(field) or (fields.get("text_config") or {}).get(field):

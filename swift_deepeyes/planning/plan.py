@@ -8,10 +8,10 @@ from enum import StrEnum
 
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.planning import costs
+from swift_deepeyes.planning.fit import misfits
 from swift_deepeyes.planning.setup import Mode, Setup, image_tokens
 
 SMALL_JUDGE_PARAMETERS = 30e9
-COMFORTABLE_SHARE = 0.9  # of a GPU's memory
 
 
 class Certainty(StrEnum):
@@ -188,17 +188,14 @@ def _judge_figures(setup: Setup) -> Iterator[Figure]:
 
 
 def _warnings(setup: Setup) -> Iterator[str]:
+    yield from (f"{misfit.what}: {misfit.fix}." for misfit in misfits(setup))
+    yield from remarks(setup)
+
+
+def remarks(setup: Setup) -> Iterator[str]:
+    """What is known to go wrong though it fits."""
     if not setup.model.token_side:
         yield "The model takes no images: it has nothing to zoom into."
-    if costs.kv_cache_bytes(setup) <= 0:
-        yield "The rollout engine does not fit: raise --tensor-parallel, or take larger GPUs."
-    elif not costs.rollouts_that_fit(setup, setup.longest_tokens.total):
-        yield "Not one trajectory at its limits fits an engine's KV cache: vLLM will not start."
-    comfortable = COMFORTABLE_SHARE * setup.gpu.memory_bytes
-    if costs.training_memory(setup, setup.mean_tokens).total > comfortable:
-        yield "Training does not fit: more GPUs, --lora, fewer pixels, or DeepSpeed's offload."
-    elif costs.training_memory(setup, setup.longest_tokens).total > comfortable:
-        yield "The longest trajectories do not fit in training: lower --max-response, or offload."
     if setup.judge.parameters < SMALL_JUDGE_PARAMETERS:
         yield "Small judges have made tool use collapse (DeepEyes #55): watch the tool metrics."
     if setup.mean_tokens.prompt > setup.lengths.max_prompt_tokens:

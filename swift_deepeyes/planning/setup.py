@@ -11,7 +11,7 @@ from enum import StrEnum
 from pydantic import Field, model_validator
 
 from swift_deepeyes.frozen import FrozenModel
-from swift_deepeyes.planning.models import MODELS, ModelShape
+from swift_deepeyes.planning.models import BF16, MODELS, ModelShape
 
 GB = 10**9
 PUBLISHED_ROWS = 22_362 + 13_659 + 11_031
@@ -135,13 +135,39 @@ class Setup(FrozenModel):
 
     @model_validator(mode="after")
     def _enough_gpus(self) -> Setup:
-        if self.engine_gpus > self.generating_gpus:
+        if self.engine_gpus > self._most_generating:
             raise ValueError(
-                f"one engine needs {self.engine_gpus} GPUs, and {self.generating_gpus} generate"
+                f"one engine needs {self.engine_gpus} GPUs, and {self._most_generating} can "
+                f"generate; {self._choices}"
+            )
+        if self.engine_gpus not in self.model.possible_tensor_parallel:
+            raise ValueError(
+                f"{self.model.name} cannot be cut into {self.engine_gpus} parts: it has "
+                f"{self.model.heads} heads and {self.model.kv_heads} KV heads; {self._choices}"
             )
         if self.training_gpus < 1:
-            raise ValueError("no GPU is left to train on: lower rollout_gpus, or colocate")
+            raise ValueError("no GPU is left to train on: lower --rollout-gpus, or --colocate")
         return self
+
+    @property
+    def _most_generating(self) -> int:
+        """GPUs that can generate at most: beside a server, one has to train."""
+        if self.mode is Mode.COLOCATE:
+            return self.gpus
+        return self.rollout_gpus or self.gpus - 1
+
+    @property
+    def _choices(self) -> str:
+        """Which values of `--tensor-parallel` these GPUs and their memory allow."""
+        each = self.gpu.memory_bytes * self.rollout_memory_share
+        choices = [
+            str(number)
+            for number in self.model.possible_tensor_parallel
+            if number <= self._most_generating and number * each > self.model.parameters * BF16
+        ]
+        if not choices:
+            return "no --tensor-parallel is possible on them: take more, or larger ones"
+        return f"--tensor-parallel may be {' or '.join(choices)}"
 
     @property
     def trajectories(self) -> int:

@@ -232,9 +232,11 @@ def test_a_broken_file_is_refused_in_one_line(text: str, tmp_path: Path) -> None
 
 def test_the_command(tmp_path: Path) -> None:
     name = folder(tmp_path, **CONFIGS["3b"])
-    known = CliRunner().invoke(app, ["plan", "--model", "3b", "--lora"], env={"COLUMNS": "80"})
+    known = CliRunner().invoke(
+        app, ["plan", "--model", "3b", "--lora", "--full"], env={"COLUMNS": "80"}
+    )
     code = "from swift_deepeyes.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "plan", "--lora", "--model", name]
+    command = [sys.executable, "-c", code, "plan", "--lora", "--full", "--model", name]
     read = subprocess.run(
         command, capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "80"}
     )
@@ -247,7 +249,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 
 def test_the_judge_and_the_rows_are_options() -> None:
-    options = ["plan", "--rows", "2560", "--judge-params", "7", "--judge-gpus", "1"]
+    options = ["plan", "--full", "--rows", "2560", "--judge-params", "7", "--judge-gpus", "1"]
     output = CliRunner().invoke(app, options, env={"COLUMNS": "200", "LINES": "50"}).output
     assert "7 B on 1 GPUs, 500 tokens each" in output
     assert "2,560 rows / 256 prompts" in output

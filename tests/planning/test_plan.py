@@ -162,7 +162,7 @@ def test_what_rests_on_a_guess_says_so() -> None:
 
 
 def test_the_command() -> None:
-    run = CliRunner().invoke(app, ["plan", "--model", "32b", "--gpus", "64"])
+    run = CliRunner().invoke(app, ["plan", "--model", "32b", "--gpus", "64", "--full"])
     assert run.exit_code == 0, run.output
     for part in ("Qwen2.5-VL-32B", "estimate", "replicas", "262.1 kB", "steps per epoch"):
         assert part in run.output

@@ -1,0 +1,69 @@
+"""The examples at the end of each command's help. They are copied: no line is longer than 78."""
+
+from __future__ import annotations
+
+FIRST_EXAMPLES = """
+swift-deepeyes demo                        # watch a toy learn to zoom, no GPU
+swift-deepeyes plan --model 7b --gpus 32   # does my run fit, how long is it?
+swift-deepeyes plan --help                 # options and examples of a command
+"""
+
+EXAMPLES = {
+    "demo": """
+# Four minutes on a laptop; then open output/demo/trajectories.html
+swift-deepeyes demo
+
+# Shorter, in another folder
+swift-deepeyes demo --steps 20 --output output/short
+""",
+    "prepare": """
+# The published parquet files in data/, checked, into prepared/
+swift-deepeyes prepare data/
+
+# Without the very large chart images, and 2 % of the images for validation
+swift-deepeyes prepare data/ --chart exclude --validation 0.02
+
+# Own rows, images of at most 1 million pixels
+swift-deepeyes prepare my_rows.parquet --out mine --max-pixels 1003520
+""",
+    "plan": """
+# The paper's run: 7B, 24 GPUs that train and 8 that generate
+swift-deepeyes plan --model 7b --gpus 32
+
+# LoRA on one consumer card that also generates
+swift-deepeyes plan --model 3b --lora --gpus 1 --gpu rtx4090 --colocate \\
+    --rollout-memory 0.6 --prompts 16 --max-pixels 1003520 --max-response 4096
+
+# Any model of the hub; every figure and how it comes about
+swift-deepeyes plan --model Qwen/Qwen3-VL-4B-Instruct --gpus 16 --full
+""",
+    "doctor": """
+# Versions, ports and the judge of DEEPEYES_JUDGE_BASE_URL
+swift-deepeyes doctor
+
+# Before `swift rlhf`: the rollout server, and the data
+swift-deepeyes doctor --rollout http://127.0.0.1:18902 \\
+    --model Qwen/Qwen2.5-VL-7B-Instruct --dataset prepared/vstar.parquet
+""",
+    "plugin-path": """
+# Inside the call of `swift rlhf` and `swift rollout`
+swift-deepeyes plugin-path
+""",
+    "view": """
+# One HTML file beside the log, to open or to send
+swift-deepeyes view output/my_run/log
+
+# While it trains: reload the page to see new steps
+swift-deepeyes view output/my_run/log --serve --port 8765
+""",
+    "eval": """
+# A checkpoint on V*: serve it, then ask
+vllm serve output/my_run/checkpoint-80 --port 8000
+swift-deepeyes eval vstar --data data/vstar_bench --out output/vstar \\
+    --base-url http://127.0.0.1:8000/v1 --checkpoint output/my_run/checkpoint-80
+
+# The same with and without the tool, on the first 50 questions
+swift-deepeyes eval hrbench-4k --data data/hrbench --out output/hr --tool both \\
+    --limit 50 --base-url http://127.0.0.1:8000/v1 --max-pixels 2007040
+""",
+}
