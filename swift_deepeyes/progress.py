@@ -25,3 +25,6 @@ class Progress:
 
     def update(self, note: str) -> None:
         """Show `stage`, `done` and `total`; called at every change."""
+
+    def say(self, text: str) -> None:
+        """A line about what is waited for or begins now; nobody hears it here."""

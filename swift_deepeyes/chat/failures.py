@@ -64,7 +64,7 @@ _FIXES = {
         "It is the proxy of the environment that fails: mend http_proxy/https_proxy/all_proxy, or "
         "add the host to no_proxy."
     ),
-    Cause.KEY: "It refuses the key: state {key}.",
+    Cause.KEY: "Authentication failed, it refuses the key: state {key}.",
     Cause.PATH: "There is nothing under this path: {path_hint}",
     Cause.MODEL: "It does not serve that model: state {model}.",
     Cause.REDIRECT: "It sends elsewhere: use that address as {url}.",
@@ -79,6 +79,7 @@ _FIXES = {
     Cause.NO_MODELS: "That is no model list: {path_hint}",
     Cause.ABORTED: "The server broke the generation off: look at its log.",
 }
+_FORBIDDEN = "It knows the key, which may not do this: allow it there, or state {key}."
 _FINAL = frozenset(
     {Cause.CERTIFICATE, Cause.TLS, Cause.KEY, Cause.PATH, Cause.MODEL, Cause.NO_MODELS}
 )
@@ -148,7 +149,9 @@ class FailedCallError(Exception):
             if address.ends_with_v1
             else f"does {names.url} end with /v1?"
         )
-        fix = _FIXES[self.cause].format(path_hint=path_hint, **vars(names))
+        is_forbidden = self.cause is Cause.KEY and self.status == 403
+        fix = _FORBIDDEN if is_forbidden else _FIXES[self.cause]
+        fix = fix.format(path_hint=path_hint, **vars(names))
         return f"{self.detail}. {fix}".strip()
 
 

@@ -59,6 +59,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
 
 
+def option(panel: str, text: str, metavar: str | None = "N", **more: Any) -> Any:
+    """An option of a group of the help page; `more`: as typer's own."""
+    return typer.Option(help=text, metavar=metavar, rich_help_panel=panel, **more)
+
+
 def show_examples(text: str | None) -> None:
     """Print the examples of a help page."""
     if text:

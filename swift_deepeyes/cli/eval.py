@@ -1,36 +1,29 @@
-"""`swift-deepeyes eval`: the options of an evaluation, its progress and its tables.
+"""`swift-deepeyes eval`: the options of an evaluation, and how it ends.
 
-Part of the command line (cli.py only registers it), so it prints. Everything heavy is imported when
-the command runs.
+Everything heavy is imported when the command runs.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperArgument, TyperCommand
+from typer.core import TyperArgument
 
-from swift_deepeyes.errors import DeepEyesError
+from swift_deepeyes.cli.command import INTERRUPTED, Command, option
 from swift_deepeyes.evaluation.names import Family
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from swift_deepeyes.evaluation.config import Config
-    from swift_deepeyes.evaluation.endpoint import Endpoint
-    from swift_deepeyes.evaluation.evaluate import Sources
-    from swift_deepeyes.evaluation.reporting.report import Report
-    from swift_deepeyes.evaluation.served_model import Stated
 
 INCOMPLETE = 1
 """Exit code: something was not run or judged."""
+
+NEEDED, SERVER, ASKED = "Needed", "Server", "What is asked"
+SAMPLING, MODEL = "Sampling", "The model, as it was trained"
+FOUND = "found out"
 
 _CHATTY = ("httpx", "httpx2", "openai")  # a line for every request
 _CONTINUES = "What is finished is in {out}; the same command continues."
@@ -52,7 +45,7 @@ class RotationChoice(StrEnum):
     ALL = "all"
 
 
-class EvalCommand(TyperCommand):
+class EvalCommand(Command):
     """Lists the benchmarks in its help, which are only imported for it."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -66,39 +59,78 @@ class EvalCommand(TyperCommand):
 
 
 def evaluate(
-    benchmark: Annotated[str, typer.Argument(help="What to ask.")],
-    data: Annotated[Path, typer.Option(help="The benchmark's file or folder, as downloaded.")],
-    out: Annotated[Path, typer.Option(help="Folder for trajectories and report; continues.")],
-    base_url: Annotated[str, typer.Option(help="The server, with /v1.")],
-    model: Annotated[str | None, typer.Option(help="Default: the only one served.")] = None,
-    api_key: Annotated[str, typer.Option(envvar="OPENAI_API_KEY")] = "EMPTY",
-    images: Annotated[Path | None, typer.Option(help="Image files that lie elsewhere.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions.")] = None,
-    tool: Annotated[ToolChoice, typer.Option()] = ToolChoice.ON,
-    rotations: Annotated[RotationChoice, typer.Option()] = RotationChoice.AUTO,
-    shuffle: Annotated[bool, typer.Option(help="Off: options in the file's order.")] = True,
-    samples: Annotated[int, typer.Option(min=1, help="k of avg@k.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of the options' order and of sampling.")] = 0,
-    temperature: Annotated[float, typer.Option(min=0)] = 0.0,
-    top_p: Annotated[float, typer.Option(min=0.01, max=1)] = 1.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Per turn.")] = 10_240,
-    max_turns: Annotated[int, typer.Option(min=1)] = 6,
-    system_prompt: Annotated[
-        Path | None, typer.Option(help="A text file, or a training parquet: its first row's.")
+    benchmark: Annotated[str, typer.Argument(help="What to ask.", metavar="BENCHMARK")],
+    data: Annotated[Path, option(NEEDED, "The benchmark's file or folder, as downloaded.", "PATH")],
+    out: Annotated[
+        Path, option(NEEDED, "For trajectories and report; the same command continues.", "DIR")
+    ],
+    base_url: Annotated[str, option(NEEDED, "The server: http://host:port/v1.", "URL")],
+    model: Annotated[
+        str | None, option(SERVER, "Its name there.", "NAME", show_default="the only one")
     ] = None,
-    family: Annotated[Family | None, typer.Option(help="Default: found out.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder of the model's files.")] = None,
-    min_pixels: Annotated[int | None, typer.Option(min=1)] = None,
-    max_pixels: Annotated[int | None, typer.Option(min=1, help="Default: found out.")] = None,
-    max_context: Annotated[int | None, typer.Option(min=1, help="Tokens.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Trajectories in flight.")] = 16,
-    retries: Annotated[int, typer.Option(min=0, help="Of each call.")] = 5,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds per call.")] = 600.0,
+    api_key: Annotated[
+        str, option(SERVER, "Where the server wants one.", "KEY", envvar="OPENAI_API_KEY")
+    ] = "EMPTY",
+    concurrency: Annotated[int, option(SERVER, "Trajectories in flight.", min=1)] = 16,
+    retries: Annotated[int, option(SERVER, "Of each call.", min=0)] = 5,
+    timeout: Annotated[float, option(SERVER, "Seconds for a call.", min=0.1)] = 600.0,
+    images: Annotated[
+        Path | None, option(ASKED, "Folder of the images, if they lie elsewhere.", "DIR")
+    ] = None,
+    limit: Annotated[int | None, option(ASKED, "Only the first N questions.", min=1)] = None,
+    tool: Annotated[
+        ToolChoice, option(ASKED, "With the zoom tool: on, off or both.", "MODE")
+    ] = ToolChoice.ON,
+    rotations: Annotated[
+        RotationChoice,
+        option(ASKED, "Orders of the options: auto (as the benchmark says), one, all.", "MODE"),
+    ] = RotationChoice.AUTO,
+    shuffle: Annotated[
+        bool, option(ASKED, "Options in a drawn order, or in the file's.", None)
+    ] = True,
+    system_prompt: Annotated[
+        Path | None,
+        option(
+            ASKED,
+            "A text file, or a training parquet: its first row's.",
+            "FILE",
+            show_default="the published one",
+        ),
+    ] = None,
+    max_turns: Annotated[int, option(ASKED, "Turns at most.", min=1)] = 6,
+    samples: Annotated[int, option(SAMPLING, "Answers to each question: avg@k.", min=1)] = 1,
+    seed: Annotated[int, option(SAMPLING, "Of the options' order and of sampling.")] = 0,
+    temperature: Annotated[float, option(SAMPLING, "0 is greedy.", min=0)] = 0.0,
+    top_p: Annotated[float, option(SAMPLING, "Nucleus sampling.", min=0.01, max=1)] = 1.0,
+    max_tokens: Annotated[int, option(SAMPLING, "Tokens of a turn.", min=1)] = 10_240,
+    checkpoint: Annotated[
+        Path | None, option(MODEL, "Folder of its files, which tells the rest.", "DIR")
+    ] = None,
+    family: Annotated[
+        Family | None, option(MODEL, f"One of {', '.join(Family)}.", "NAME", show_default=FOUND)
+    ] = None,
+    min_pixels: Annotated[
+        int | None,
+        option(MODEL, "Of an image, as the server has it.", min=1, show_default=FOUND),
+    ] = None,
+    max_pixels: Annotated[
+        int | None,
+        option(MODEL, "Of an image: MAX_PIXELS of the run.", min=1, show_default=FOUND),
+    ] = None,
+    max_context: Annotated[
+        int | None, option(MODEL, "Tokens of its context.", min=1, show_default=FOUND)
+    ] = None,
+    check_tokens: Annotated[
+        bool, option(MODEL, "Stop where the server counts other image tokens.", None)
+    ] = True,
 ) -> None:
-    """Run a benchmark against an OpenAI-compatible server, with the training's episode engine.
+    """Ask a benchmark of a served model, with the tool and the limits that it was trained with.
 
-    The judge of open questions is that of training: DEEPEYES_JUDGE and its companions.
+    For measuring a checkpoint: serve it (vLLM, SGLang, `swift deploy`), then
+    run this. Open questions are judged as in training: DEEPEYES_JUDGE and its
+    companions.
     """
+    from swift_deepeyes.cli.eval_tables import run_on_console
     from swift_deepeyes.evaluation.benchmarks import find_benchmark
     from swift_deepeyes.evaluation.config import Config, Sampling
     from swift_deepeyes.evaluation.endpoint import Endpoint
@@ -137,16 +169,18 @@ def evaluate(
         )
         endpoint = Endpoint(base_url, api_key=api_key, timeout_seconds=timeout, retries=retries)
         sources = Sources(data=data, images=images, limit=limit)
-        _run_and_show(config, sources, endpoint, stated, model, out, concurrency)
+        report = run_on_console(
+            config, sources, endpoint, stated, model, out, concurrency, check_tokens
+        )
+    if not report.is_complete:
+        raise typer.Exit(INCOMPLETE)
 
 
 @contextmanager
 def _in_one_line(out: Path) -> Iterator[None]:
-    """Errors of the disk, and Ctrl-C, end the command with a sentence and an exit code."""
+    """A full disk, and Ctrl-C, end the command with a word on how to go on."""
     try:
         yield
-    except OSError as error:
-        raise DeepEyesError(str(error)) from error
     except BaseExceptionGroup as group:
         of_disk = group.subgroup(OSError)
         if of_disk is None:
@@ -154,85 +188,11 @@ def _in_one_line(out: Path) -> Iterator[None]:
         typer.secho(f"{_leaf(of_disk)}. {_CONTINUES.format(out=out)}", fg="red", err=True)
         raise typer.Exit(INCOMPLETE) from None
     except KeyboardInterrupt:
-        typer.echo(f"Stopped. {_CONTINUES.format(out=out)}", err=True)
-        raise typer.Exit(INCOMPLETE) from None
+        typer.echo(f"Stopped by Ctrl-C. {_CONTINUES.format(out=out)}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _leaf(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _run_and_show(
-    config: Config,
-    sources: Sources,
-    endpoint: Endpoint,
-    stated: Stated,
-    model: str | None,
-    out: Path,
-    concurrency: int,
-) -> None:
-    from rich.console import Console
-
-    console = Console()
-    report = asyncio.run(
-        _evaluate(console, config, sources, endpoint, stated, model, out, concurrency)
-    )
-    _show(console, report, out)
-    if not report.is_complete:
-        raise typer.Exit(INCOMPLETE)
-
-
-async def _evaluate(
-    console: Console,
-    config: Config,
-    sources: Sources,
-    endpoint: Endpoint,
-    stated: Stated,
-    model: str | None,
-    out: Path,
-    concurrency: int,
-) -> Report:
-    """Run with a progress bar."""
-    from swift_deepeyes.cli.progress import ConsoleProgress
-    from swift_deepeyes.evaluation.evaluate import evaluate as run
-    from swift_deepeyes.settings import read_settings
-
-    with ConsoleProgress(console) as progress:
-        async with endpoint:
-            return await run(
-                config,
-                sources,
-                read_settings(),
-                endpoint,
-                model=model,
-                stated=stated,
-                out=out,
-                concurrency=concurrency,
-                progress=progress,
-            )
-
-
-def _show(console: Console, report: Report, out: Path) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from swift_deepeyes.evaluation.reporting.report import REPORT_MARKDOWN, probed
-
-    model = report.model
-    facts = [
-        f"{model.name}: {model.how}; boxes in {model.frame}; options: {report.options}.",
-        f"Image tokens as the server counts them: {probed(report.pixels)}.",
-    ]
-    console.print(escape("\n".join(facts)))
-    for table in report.tables:
-        shown = Table(title=escape(table.title), title_justify="left")
-        for column in table.columns:
-            shown.add_column(escape(column))
-        for row in table.rows:
-            shown.add_row(*map(escape, row))
-        console.print(shown)
-    for remark in report.remarks:
-        console.print(escape(remark), style="bold red")
-    console.print(escape(f"Report: {out / REPORT_MARKDOWN}"))

@@ -51,7 +51,8 @@ def _configure(
 ) -> None:
     """DeepEyes for ms-swift: teach vision-language models to think with images.
 
-    Training itself is `swift rlhf` with this plugin; these commands stand around it.
+    Training itself is `swift rlhf` with this plugin. These commands show what
+    it does, prepare and check a run, and look at what came of it.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if debug:

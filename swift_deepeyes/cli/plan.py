@@ -156,7 +156,8 @@ def plan(
 ) -> None:
     """Say before a run whether it fits, how long it takes, and what the judge must bear.
 
-    Estimates by arithmetic, for whoever is about to ask for GPUs. Defaults are the paper's run.
+    For whoever is about to ask for GPUs: estimates by arithmetic. The defaults
+    are the paper's run.
     """
     options = locals()
     from rich.console import Console

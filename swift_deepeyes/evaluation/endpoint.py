@@ -40,6 +40,7 @@ __all__ = [
 
 T = TypeVar("T")
 Messages = list[dict[str, Any]]
+Say = Callable[[str], object]
 
 NAMES = SettingNames(
     url="--base-url",
@@ -120,18 +121,27 @@ class Endpoint:
     ) -> None:
         await self._client.__aexit__(kind, error, traceback)
 
-    async def find_model(self, name: str | None) -> Listing:
-        """The model `name`, or the only one. Raises `ServerFailedError`, `UnknownModelError`."""
+    @property
+    def url(self) -> str:
+        """The address, without a password."""
+        return self._address.url
+
+    async def find_model(self, name: str | None, say: Say = lambda text: None) -> Listing:
+        """The model `name`, or the only one; `say` hears what is waited for.
+
+        Raises `ServerFailedError`, `UnknownModelError`.
+        """
         try:
-            known = await self._retrying(self._list_models)
+            known = await self._retrying(self._list_models, say)
         except (ServerFailedError, ServerRefusedError) as error:
             message = f"{self._address.url} does not list its models: {error}"
             raise ServerFailedError(await self._who() or message) from error
         if name is None and len(known) == 1:
             return next(iter(known.values()))
         if name is None or name not in known:
+            other = f"{self.url} does not serve {name!r}. " if name else ""
             raise UnknownModelError(
-                f"Say with --model which one: {', '.join(known) or 'none listed'}."
+                f"{other}Say with --model which one: {', '.join(known) or 'none listed'}."
             )
         return known[name]
 
@@ -159,7 +169,7 @@ class Endpoint:
         self.restored_thoughts += reply.thought_restored
         return reply
 
-    async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _retrying(self, call: Callable[[], Awaitable[T]], say: Say = lambda text: None) -> T:
         """Call until it succeeds, with growing pauses."""
         pause = self._first_pause
         for tries_left in range(self._retries, -1, -1):
@@ -176,7 +186,12 @@ class Endpoint:
                         f"no reply after {self._retries + 1} tries, the last: "
                         f"{failure.explained(self._address, NAMES)}"
                     ) from failure
-                await asyncio.sleep(min(failure.retry_after or pause, _LONGEST_PAUSE_SECONDS))
+                wait = min(failure.retry_after or pause, _LONGEST_PAUSE_SECONDS)
+                say(
+                    f"Waiting for the server: {failure.explained(self._address, NAMES)} Again in "
+                    f"{wait:.0f} s, {tries_left} more tries."
+                )
+                await asyncio.sleep(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise AssertionError("the last try returns or raises")
 

@@ -47,24 +47,34 @@ async def evaluate(
     out: Path,
     concurrency: int,
     progress: Progress | None = None,
+    check_tokens: bool = True,
 ) -> Report:
     """Evaluate and write the report. `endpoint` has to be open.
 
     Raises `BenchmarkError`, `UnknownModelError`, `ServerFailedError` and `FolderError` before
-    anything is asked; a server or judge that fails later only makes the report incomplete.
+    anything is asked, and with `check_tokens` `OtherPixelsError` where the server counts other
+    image tokens than expected; a server or judge that fails later only makes the report incomplete.
     """
-    listing = await endpoint.find_model(model)
+    progress = progress or Progress()
+    progress.say(f"Server: {endpoint.url}")
+    listing = await endpoint.find_model(model, progress.say)
     served = identify(listing, stated, settings.bbox_format)
+    progress.say(f"Model: {served.name} ({served.how})")
     with EvaluationFolder(out) as folder:
         questions = load_questions(config.benchmark, sources.data, sources.images, folder.store)
         facts = fingerprint(config, settings, served, questions)
-        folder.claim(facts, f"{config.benchmark}: {served.name}")
+        folder.check(facts)
         asked = questions[: sources.limit]
         trials = plan(config, asked)
+        progress.say(f"Questions: {len(asked):,} of {config.benchmark}, {len(trials):,} trials")
         images = [image for question in asked for image in question.images]
-        pixels = await check_pixels(endpoint, served.name, served.recipe, images)
         scorer = Scorer(config.benchmark, settings)
         with closing(Driver(endpoint, served, config, settings)) as driver:
+            pixels = await check_pixels(endpoint, served.name, served.recipe, images)
+            if check_tokens:
+                pixels.raise_if_other()
+            progress.say(f"Image tokens: {pixels.told}")
+            folder.claim(facts, f"{config.benchmark}: {served.name}")
             outcome = await run_trials(
                 trials, driver, scorer, folder, concurrency=concurrency, progress=progress
             )

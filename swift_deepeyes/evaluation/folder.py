@@ -71,21 +71,27 @@ class EvaluationFolder:
     ) -> None:
         self._lock.close()
 
+    def check(self, fingerprint: Mapping[str, str]) -> None:
+        """Raises `FolderError` if the folder holds an evaluation with other settings."""
+        file = self.path / FINGERPRINT_FILE
+        if not file.is_file():
+            return
+        before = _read_fingerprint(file)
+        keys = sorted(before.keys() | fingerprint.keys())
+        changed = [key for key in keys if before.get(key) != fingerprint.get(key)]
+        if changed:
+            told = "; ".join(
+                f"{key} was {before.get(key)}, is now {fingerprint.get(key)}" for key in changed
+            )
+            raise FolderError(
+                f"{self.path} holds an evaluation with other settings ({told}). "
+                "Use another folder, or the same settings."
+            )
+
     def claim(self, fingerprint: Mapping[str, str], name: str) -> None:
         """Take the folder for these settings. Raises `FolderError` if it has others."""
-        file = self.path / FINGERPRINT_FILE
-        if file.is_file():
-            before = _read_fingerprint(file)
-            keys = sorted(before.keys() | fingerprint.keys())
-            changed = [key for key in keys if before.get(key) != fingerprint.get(key)]
-            if changed:
-                told = "; ".join(
-                    f"{key} was {before.get(key)}, is now {fingerprint.get(key)}" for key in changed
-                )
-                raise FolderError(
-                    f"{self.path} holds an evaluation with other settings ({told}). "
-                    "Use another folder, or the same settings."
-                )
+        self.check(fingerprint)
+        if (self.path / FINGERPRINT_FILE).is_file():
             return
         started = datetime.now(UTC).isoformat(timespec="seconds")
         info = RunInfo(kind="eval", name=name, started=started, settings=fingerprint)

@@ -16,6 +16,7 @@ from PIL import Image
 from swift_deepeyes.chat.conversation import image_part
 from swift_deepeyes.episode.boxes import Size
 from swift_deepeyes.episode.view import UnreadableImageError, ViewRecipe, decode, to_png
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint, ServerRefusedError, UnusableReplyError
 from swift_deepeyes.evaluation.image_files import open_image
@@ -41,6 +42,15 @@ class Probe(FrozenModel):
         """Whether both counts are the same."""
         return self.counted == self.expected
 
+    @property
+    def told(self) -> str:
+        """Size and counts in a few words."""
+        return f"{self.view[0]}x{self.view[1]}: {self.counted} (expected {self.expected})"
+
+
+class OtherPixelsError(DeepEyesError):
+    """The server looks at other pixels than assumed: boxes would be cut in the wrong place."""
+
 
 class PixelCheck(FrozenModel):
     """The outcome. `problem` is empty where the server sees what we think."""
@@ -48,15 +58,31 @@ class PixelCheck(FrozenModel):
     probes: tuple[Probe, ...]
     problem: str = ""
 
+    @property
+    def told(self) -> str:
+        """The outcome in one line."""
+        return self.problem or f"as expected, {', '.join(probe.told for probe in self.probes)}"
+
+    def raise_if_other(self) -> None:
+        """Raises `OtherPixelsError` if the server's count is known, and another."""
+        if any(probe.counted is not None and not probe.is_as_expected for probe in self.probes):
+            raise OtherPixelsError(f"{self.problem} --no-check-tokens asks all the same.")
+
 
 async def check_pixels(
     endpoint: Endpoint, model: str, recipe: ViewRecipe, images: Sequence[Path]
 ) -> PixelCheck:
-    """Probe with a tiny image and with the largest of some of the benchmark's own images."""
+    """Probe with a tiny image and with the largest of some of the benchmark's own images.
+
+    Raises `ServerRefusedError` where the server refuses even a text, as it would every question.
+    """
     largest = max(images[:_IMAGES_LOOKED_AT], key=_pixels)
     probes: list[Probe] = []
     try:
         baseline = await _count(endpoint, model, None)
+    except UnusableReplyError as error:
+        return PixelCheck(probes=(), problem=f"The server refused a probe: {error}")
+    try:
         for image in (Image.new("RGB", _SMALLEST, "white"), decode(str(largest), open_image)):
             view = recipe.view(image)
             counted = None if baseline is None else await _count(endpoint, model, view)

@@ -35,6 +35,7 @@ def run_evaluation(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
         limit: int | None = None,
         concurrency: int = 6,
         retries: int = 6,
+        check_tokens: bool = True,
         **changes: Any,
     ) -> Report:
         config = Config(
@@ -59,6 +60,7 @@ def run_evaluation(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
                     stated=stated or Stated(max_pixels=602_112),
                     out=out,
                     concurrency=concurrency,
+                    check_tokens=check_tokens,
                 )
 
         return asyncio.run(go())

@@ -130,6 +130,34 @@ def test_each_fault_of_the_set_up_is_one_line_and_exit_code_2(tmp_path: Path) ->
             assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
+def test_it_says_what_it_waits_for_and_what_runs(tmp_path: Path) -> None:
+    data = make_vstar(tmp_path / "vstar", 2, pairs=0)
+    with PolicyServer(look) as server:
+        arguments = ["eval", *map(str, options(server, data, tmp_path / "out"))]
+        output = CliRunner().invoke(app, arguments).output
+    said = [line.partition(":")[0].strip() for line in output.splitlines()]
+    assert said[:4] == ["Server", "Model", "Questions", "Image tokens"]
+    assert f"Server: {server.url}" in output
+    assert "Questions: 2 of vstar, 2 trials" in output
+    assert "Image tokens: as expected, 56x56" in output
+    away = [*arguments, "--base-url", "http://127.0.0.1:9/v1", "--retries", "1"]
+    done = CliRunner().invoke(app, away)
+    assert done.exit_code == 2
+    waiting = next(line for line in done.output.splitlines() if "Waiting for the server" in line)
+    assert "Nothing listens there" in waiting and waiting.endswith("Again in 1 s, 1 more tries.")
+
+
+def test_a_server_with_other_pixels_is_told_in_one_line(tmp_path: Path) -> None:
+    data = make_vstar(tmp_path / "vstar", 2, pairs=0)
+    with PolicyServer(look, max_pixels=50_000) as server:
+        arguments = ["eval", *map(str, options(server, data, tmp_path / "out"))]
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 2 and not server.turns
+        (error,) = [line for line in done.output.splitlines() if line.startswith("error: ")]
+        assert "State --family, --min-pixels and --max-pixels" in error
+        assert CliRunner().invoke(app, [*arguments, "--no-check-tokens"]).exit_code == 0
+
+
 def test_a_full_disk_is_told_and_the_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.evaluation.folder import FolderError
 from swift_deepeyes.evaluation.names import Family, ToolMode
+from swift_deepeyes.evaluation.pixel_check import OtherPixelsError
 from swift_deepeyes.evaluation.served_model import Stated, UnknownModelError
 from swift_deepeyes.record.record import LoggedTrajectory
 from tests.evaluation.files import hrbench_rows, make_pope, make_vstar, training_row, write_parquet
@@ -173,15 +174,29 @@ def test_other_settings_do_not_share_a_folder(tmp_path: Path, run_evaluation: Ev
     assert more.is_complete  # a folder may grow
 
 
-def test_another_resize_on_the_server_is_reported(tmp_path: Path, run_evaluation: Evaluate) -> None:
+@pytest.mark.parametrize("limits", [{"max_pixels": 50_000}, {"min_pixels": 50_000}])
+def test_another_resize_on_the_server_stops_before_the_first_question(
+    tmp_path: Path, run_evaluation: Evaluate, limits: dict[str, int]
+) -> None:
     data = make_vstar(tmp_path / "vstar", 4)
-    with PolicyServer(look, max_pixels=50_000) as server:
-        report = run_evaluation(server, data, tmp_path / "out")
-    assert "OTHER PIXELS" in report.pixels.problem
+    with PolicyServer(look, **limits) as server:
+        with pytest.raises(OtherPixelsError, match="OTHER PIXELS") as stopped:
+            run_evaluation(server, data, tmp_path / "out")
+        assert "--no-check-tokens" in str(stopped.value) and "\n" not in str(stopped.value)
+        assert not server.turns
+        report = run_evaluation(server, data, tmp_path / "out", check_tokens=False)
     assert any("OTHER PIXELS" in remark for remark in report.remarks)
-    with PolicyServer(look, min_pixels=50_000) as server:
-        report = run_evaluation(server, data, tmp_path / "enlarging")
-    assert "OTHER PIXELS" in report.pixels.problem
+
+
+def test_a_refused_evaluation_does_not_take_the_folder(
+    tmp_path: Path, run_evaluation: Evaluate
+) -> None:
+    data = make_vstar(tmp_path / "vstar", 2, pairs=0)
+    with PolicyServer(look, max_pixels=50_000) as server:
+        with pytest.raises(OtherPixelsError):
+            run_evaluation(server, data, tmp_path / "out")
+        stated = Stated(max_pixels=50_000)
+        assert run_evaluation(server, data, tmp_path / "out", stated=stated).is_complete
 
 
 def test_an_unknown_model_is_refused(tmp_path: Path, run_evaluation: Evaluate) -> None:

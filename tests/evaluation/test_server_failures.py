@@ -86,6 +86,17 @@ def test_each_cause_has_its_own_hint(status: int, body: bytes, fix: str) -> None
         assert not any(other in told for other in others)
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(401, "Authentication failed, it refuses the key"), (403, "knows the key, which may not")],
+)
+def test_a_refused_key_is_named_as_what_it_is(status: int, told: str) -> None:
+    with answering(status) as server, pytest.raises(ServerFailedError, match=told) as raised:
+        find(address(server))
+    assert f"HTTP {status}" in str(raised.value)
+    assert "state --api-key, or OPENAI_API_KEY" in str(raised.value)
+
+
 @pytest.mark.parametrize("status", [404, 200])
 def test_only_a_wrong_path_asks_for_v1(status: int) -> None:
     with answering(status, HTML) as server, pytest.raises(ServerFailedError, match="end with /v1"):

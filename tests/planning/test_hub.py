@@ -64,14 +64,14 @@ def test_a_refusal_is_one_line(modelscope: HTTPServer, status: int, told: str) -
 def test_without_network_it_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("USE_HF", raising=False)
     monkeypatch.setenv("MODELSCOPE_DOMAIN", "http://127.0.0.1:9")
-    with pytest.raises(ModelError, match="127.0.0.1 is not reached") as error:
+    with pytest.raises(ModelError, match="is not reached") as error:
         read_model("org/new-7b")
     assert "give the folder" in str(error.value)
 
 
 def test_what_the_hub_sends_need_not_be_a_config(modelscope: HTTPServer) -> None:
     modelscope.expect_request(MODELSCOPE).respond_with_data("<html>a login page</html>")
-    with pytest.raises(ModelError, match="org/new-7b: transformers .* cannot build this model"):
+    with pytest.raises(ModelError, match="cannot build this model"):
         read_model("org/new-7b")
 
 
