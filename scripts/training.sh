@@ -30,7 +30,10 @@ GPUS=$((NPROC_PER_NODE * NNODES))
 : "${ROLLOUT_WAIT:=1800}" # seconds until the server must be up; it may have to fetch the model first
 # shellcheck disable=SC2086  # several hosts are several words
 : "${DEEPEYES_JUDGE_BASE_URL:=${LLM_AS_A_JUDGE_BASE:-$(printf "http://%s:$JUDGE_PORT/v1\n" $JUDGE_HOST | paste -sd,)}}"
-export DEEPEYES_JUDGE_BASE_URL
+# Seconds until the judge must be there, where it is started together with the trainer: a 72B model
+# loads for many minutes. Where it runs already, 10 tells a wrong address at once.
+: "${DEEPEYES_JUDGE_START_WAIT:=1800}"
+export DEEPEYES_JUDGE_BASE_URL DEEPEYES_JUDGE_START_WAIT
 
 read -ra DATASET_LIST <<<"$DATASETS"
 

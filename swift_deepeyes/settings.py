@@ -1,12 +1,14 @@
 """All `DEEPEYES_*` settings, typed, read from the environment in one place.
 
-A wrong value stops the command at start with a message that names the variable, the value and what
+A wrong value, or a name that nobody reads, stops the command at start with a message that says what
 is allowed: a run that trains for hours on a misspelt setting is worse than one that does not start.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +21,19 @@ from swift_deepeyes.secret import HIDDEN, hide_secrets
 
 PREFIX = "DEEPEYES_"
 DEFAULT_JUDGE_URL = "http://127.0.0.1:18901/v1"
+SCRIPT_NAMES = frozenset({"DEEPEYES_VENV"})
+"""What our scripts alone read; a test compares it with them."""
+_OTHERS = {
+    PREFIX + "MAX_PIXELS": "MAX_PIXELS",
+    PREFIX + "MIN_PIXELS": "MIN_PIXELS",
+    PREFIX + "MAX_TURNS": "ms-swift's --max_turns",
+}
+
+# Kubernetes tells every pod of every service in its namespace, also of one named `deepeyes-judge`.
+_OF_KUBERNETES = re.compile(
+    r"DEEPEYES(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_PORT_OF_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
 
 
 class SettingsError(DeepEyesError, ValueError):
@@ -83,7 +98,8 @@ class Settings(BaseSettings):
     judge_concurrency: int = Field(default=64, ge=1)  # calls in flight, per process
     judge_timeout: float = Field(default=120.0, gt=0)  # seconds, per call
     judge_retries: int = Field(default=3, ge=0)  # per call
-    judge_wait: float = Field(default=600.0, ge=0)  # seconds, for a judge that is away
+    judge_wait: float = Field(default=600.0, ge=0)  # seconds, for a judge that went away
+    judge_start_wait: float = Field(default=10.0, ge=0)  # seconds, for one never reached
     judge_cache: int = Field(default=65536, ge=0)  # verdicts kept across batches; 0: none
 
     scoring: ScoringMode = ScoringMode.STRICT
@@ -125,11 +141,51 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Read the environment. Raises `SettingsError` that names each wrong variable and its value."""
+    check_names()
+    return read_values()
+
+
+def read_values() -> Settings:
+    """The same, whatever other names the environment has."""
     try:
         return Settings()
     except ValidationError as error:
         lines = [_describe(problem) for problem in error.errors()]
         raise SettingsError("; ".join(lines)) from None
+
+
+def check_names() -> None:
+    """Raise `SettingsError` for a name with our prefix that nobody reads, with the nearest ones."""
+    unknown = [name for name, value in os.environ.items() if _is_unknown(name, value)]
+    if unknown:
+        raise SettingsError(" ".join(map(_unknown, sorted(unknown))))
+
+
+def known_names() -> frozenset[str]:
+    """Every variable with our prefix that something reads."""
+    return SCRIPT_NAMES | {PREFIX + field.upper() for field in Settings.model_fields}
+
+
+def _is_unknown(name: str, value: str) -> bool:
+    upper = name.upper()
+    if not upper.startswith(PREFIX) or upper in known_names() or _OF_KUBERNETES.fullmatch(upper):
+        return False
+    return not (upper.endswith("_PORT") and _PORT_OF_KUBERNETES.match(value))
+
+
+def _unknown(name: str) -> str:
+    if name.upper() in _OTHERS:
+        return f"{name} is not a setting: it is {_OTHERS[name.upper()]}, without our prefix."
+    known = sorted(known_names())
+    near = get_close_matches(name.upper(), known, n=1, cutoff=0.9)
+    near = near or get_close_matches(name.upper(), known, n=2, cutoff=0.75)
+    meant = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(_bare_names())}."
+    return f"{name} is not a setting. {meant} Correct it or unset it."
+
+
+def _bare_names() -> list[str]:
+    """Names without the prefix, which all have."""
+    return sorted(name.removeprefix(PREFIX) for name in known_names())
 
 
 def _variable(name: str) -> str:

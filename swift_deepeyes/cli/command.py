@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from swift_deepeyes import __version__
+from swift_deepeyes.cli.environment import check_environment
 from swift_deepeyes.errors import DeepEyesError
 
 FAILED = 2
@@ -37,9 +38,11 @@ class Command(TyperCommand):
         show_examples(examples)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """`--version` is understood behind a command's name too."""
+        """`--version` is understood behind a command's name too; then names are checked."""
         if "--version" in args:
             show_version(True)
+        if self.name != "doctor" and not {"-h", "--help"} & set(args):
+            check_environment()  # the doctor lists it among its findings
         return super().parse_args(ctx, args)
 
 

@@ -13,10 +13,25 @@ import typer
 
 if TYPE_CHECKING:
     from swift_deepeyes.doctor.finding import Finding
-    from swift_deepeyes.episode.view import ViewRecipe
+    from swift_deepeyes.judge.check import CaseReport, JudgeCase
+    from swift_deepeyes.scoring.verdict import Verdict
     from swift_deepeyes.settings import Settings
 
 NOT_HEALTHY = 1
+
+EXAMPLES = """
+Before GPUs are spent:
+
+  swift-deepeyes doctor --dataset data/data_0.1.2_visual_toolbox_v2.parquet
+
+With a running rollout server, whose pixels are compared with this side's:
+
+  swift-deepeyes doctor --rollout http://node2:18902 --model Qwen/Qwen2.5-VL-7B-Instruct
+
+Is my judge good enough?
+
+  swift-deepeyes doctor --judge-cases
+"""
 
 
 def doctor(
@@ -24,63 +39,79 @@ def doctor(
         str | None, typer.Option(help="The rollout server, e.g. http://127.0.0.1:18902")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The policy's path: compares pixel limits with the server.")
+        str | None,
+        typer.Option(help="The policy, folder or name: how it sees images; with --rollout, if so."),
     ] = None,
     model_type: Annotated[str | None, typer.Option(help="As for swift rlhf.")] = None,
     template: Annotated[str | None, typer.Option(help="As for swift rlhf.")] = None,
     max_pixels: Annotated[int | None, typer.Option(help="As for swift rlhf.")] = None,
-    dataset: Annotated[list[Path] | None, typer.Option(help="Parquet files. Repeatable.")] = None,
+    dataset: Annotated[
+        list[Path] | None,
+        typer.Option(help="Parquet files: columns, and a sample of rows. Repeatable."),
+    ] = None,
     port: Annotated[list[int] | None, typer.Option(help="Ports to look at. Repeatable.")] = None,
     judge: Annotated[bool, typer.Option(help="Check the judge.")] = True,
     judge_cases: Annotated[
-        bool, typer.Option("--judge-cases", help="Put all labelled cases to the judge, only that.")
+        bool,
+        typer.Option("--judge-cases", help="Put 491 labelled answers to the judge, only that."),
     ] = False,
     external_plugins: Annotated[
-        list[Path] | None, typer.Option(help="As for swift rlhf: models or templates of yours.")
+        list[Path] | None,
+        typer.Option(help="As for swift rlhf: models, templates or tools of yours. Repeatable."),
     ] = None,
 ) -> None:
-    """Check a set-up before GPUs are spent: judge, rollout server, pixels, data, versions."""
-    from swift_deepeyes.doctor.dataset import check_dataset
-    from swift_deepeyes.doctor.finding import failed, skipped
-    from swift_deepeyes.doctor.judge import check_judge
-    from swift_deepeyes.doctor.machine import PORTS, check_ports, check_versions, check_vllm
-    from swift_deepeyes.doctor.rollout import check_rollout
-    from swift_deepeyes.settings import SettingsError, read_settings
+    """Check a set-up before GPUs are spent: machine, settings, judge, data, rollout server, pixels.
 
-    try:
-        settings = read_settings()
-    except SettingsError as error:
-        _show([failed("settings", str(error), "set the variable to one of the allowed values")])
-        raise typer.Exit(NOT_HEALTHY) from None
-    if judge_cases:
+    Each finding says what to do. The exit code is 1 where something failed.
+    """
+    from swift_deepeyes.doctor.finding import skipped
+    from swift_deepeyes.doctor.hardware import check_hardware
+    from swift_deepeyes.doctor.machine import PORTS, check_ports, check_versions, check_vllm
+    from swift_deepeyes.doctor.model import ModelChoice, check_model
+    from swift_deepeyes.doctor.settings import check_settings
+
+    settings, findings = check_settings()
+    if judge_cases and settings is not None:
         _run_cases(settings)
         return
-    findings = [*check_versions(), check_vllm(), *check_ports(port or PORTS)]
-    for path in dataset or ():
-        findings += check_dataset(path)
-    findings += check_judge(settings) if judge else [skipped("judge", "leave out --no-judge")]
+    findings += [*check_hardware(Path.cwd()), *check_versions(), check_vllm()]
+    findings += check_ports(port or PORTS)
+    findings += _judge(settings) if judge else [skipped("judge", "leave out --no-judge")]
+    plugins = external_plugins or []
+    findings += _datasets(dataset or [], plugins)
+    choice = ModelChoice(model, model_type, template, max_pixels, tuple(plugins))
+    recipe, found = check_model(choice) if model else (None, [])
+    findings += found
     if rollout is None:
         findings.append(skipped("rollout server", "pass --rollout http://host:port"))
     else:
-        recipe = _recipe(model, model_type, template, max_pixels, external_plugins or [])
+        from swift_deepeyes.doctor.rollout import check_rollout
+
         findings += check_rollout(rollout, recipe)
     if not _show(findings):
         raise typer.Exit(NOT_HEALTHY)
 
 
-def _recipe(
-    model: str | None,
-    model_type: str | None,
-    template: str | None,
-    max_pixels: int | None,
-    plugins: list[Path],
-) -> ViewRecipe | None:
-    """How images are seen on this side, by the template that `swift rlhf` would build here."""
-    if model is None:
-        return None
-    from swift_deepeyes.ms_swift.template import load_recipe
+def _judge(settings: Settings | None) -> list[Finding]:
+    from swift_deepeyes.doctor.finding import skipped
+    from swift_deepeyes.doctor.judge import check_judge
 
-    return load_recipe(model, model_type, template, max_pixels, plugins)
+    if settings is None:
+        return [skipped("judge", "correct the settings first")]
+    return check_judge(settings)
+
+
+def _datasets(paths: list[Path], plugins: list[Path]) -> list[Finding]:
+    """The files, after the tools that their rows may name are registered."""
+    if not paths:
+        from swift_deepeyes.doctor.finding import skipped
+
+        return [skipped("dataset", "pass --dataset FILE.parquet")]
+    from swift_deepeyes.doctor.dataset import check_dataset
+    from swift_deepeyes.doctor.model import load_tools
+
+    problem = load_tools(plugins)
+    return [*problem, *(finding for path in paths for finding in check_dataset(path))]
 
 
 def _run_cases(settings: Settings) -> None:
@@ -88,13 +119,35 @@ def _run_cases(settings: Settings) -> None:
     from swift_deepeyes.judge.check import run_cases
 
     report = asyncio.run(run_cases(make_judge(settings)))
-    typer.echo(report.table())
     for case, verdict in report.mistakes:
-        typer.echo(f"{case.id} ({case.tag}): {verdict.outcome}, labelled {case.right}")
+        typer.echo(_told(case, verdict))
+    typer.echo(report.table())
+    typer.echo(_conclusion(report))
+    if not report.is_good_enough:
+        raise typer.Exit(NOT_HEALTHY)
+
+
+def _told(case: JudgeCase, verdict: Verdict) -> str:
+    """One case that went wrong, so that a reader can judge it too."""
+    label = "right" if case.right else "wrong"
+    reply = f"{verdict.decided_by}" if verdict.reply is None else f"{verdict.reply!r}"
+    lines = [
+        typer.style(f"{case.id} ({case.tag}): {verdict.outcome}, labelled {label}", bold=True),
+        f"  question   {case.question!r}",
+        f"  reference  {case.reference!r}",
+        f"  answer     {case.answer!r}",
+        f"  reply      {reply}",
+    ]
+    return "\n".join(lines)
+
+
+def _conclusion(report: CaseReport) -> str:
+    return typer.style(report.conclusion(), fg="green" if report.is_good_enough else "red")
 
 
 def _show(findings: list[Finding]) -> bool:
     """Print one line a finding; True if nothing failed."""
+    from swift_deepeyes.counted import counted
     from swift_deepeyes.doctor.finding import Health
 
     colours = {
@@ -109,5 +162,7 @@ def _show(findings: list[Finding]) -> bool:
         if finding.fix:
             typer.echo(f"         fix: {finding.fix}")
     failures = sum(finding.health is Health.FAILED for finding in findings)
-    typer.echo(f"{failures} problems" if failures else "no problems")
+    warnings = sum(finding.health is Health.WARNING for finding in findings)
+    also = f", {counted(warnings, 'warning')}" if warnings else ""
+    typer.echo(f"{counted(failures, 'problem') if failures else 'no problems'}{also}")
     return not failures

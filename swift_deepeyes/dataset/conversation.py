@@ -17,6 +17,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.dataset.content_parts import (
     ContentPartError,
     NoTextError,
@@ -55,6 +56,7 @@ class ConversationFault(StrEnum):
     NO_CONTENT = "a message without content"
     NO_USER = "no user message at the end"
     IMAGE_COUNT = "images and tags do not match"
+    NO_TOOLBOX = "an env_name that names no toolbox"
 
 
 @dataclass(frozen=True)
@@ -224,11 +226,15 @@ def _placed(slots: Sequence[object], column: Sequence[object]) -> tuple[list[obj
     own = [slot for slot in slots if slot is not _NEXT]
     if len(slots) - len(own) > len(waiting):
         number = len(own) + len(waiting)
-        raise ValueError(f"{len(slots)} {IMAGE_TAG} tags for {number} images")
+        raise ValueError(
+            f"{counted(len(slots), f'{IMAGE_TAG} tag')} for {counted(number, 'image')}"
+        )
     placed = [waiting.pop(0) if slot is _NEXT else slot for slot in slots]
     if own and waiting and not _are_the_same(own, waiting):
         number = len(waiting)
-        raise ValueError(f"{len(own)} images in the messages and {number} more in the column")
+        raise ValueError(
+            f"{counted(len(own), 'image')} in the messages and {number} more in the column"
+        )
     return placed, [] if own else waiting
 
 

@@ -1,4 +1,4 @@
-"""Whether a parquet file has the columns that rewards and scheduler read."""
+"""Whether a parquet file has the columns that rewards and scheduler read, and good rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.dataset.columns import (
     CONVERSATIONS,
     DATA_SOURCE,
@@ -20,25 +21,32 @@ from swift_deepeyes.dataset.columns import (
 )
 from swift_deepeyes.dataset.published import PUBLISHED
 from swift_deepeyes.doctor.finding import Finding, failed, ok, warning
+from swift_deepeyes.doctor.rows import check_rows
 
 REQUIRED = (REWARD_MODEL, DATA_SOURCE)
 
 
 def check_dataset(path: Path) -> list[Finding]:
-    """The schema of one file, and whether it says what ms-swift needs."""
+    """The schema of one file, whether it says what ms-swift needs, and a sample of its rows."""
     check = f"dataset {path.name}"
     try:
         file = pq.ParquetFile(path)
+    except FileNotFoundError:
+        fix = "pass the path of a parquet file; bash scripts/download_data.sh fetches the three"
+        return [failed(check, f"{path} is not there", fix)]
     except (OSError, pa.ArrowInvalid) as error:
-        fix = "bash scripts/download_data.sh fetches the three files; compare the file's size"
-        return [failed(check, f"cannot be read: {type(error).__name__}", fix)]
+        text = f"{path} cannot be read as parquet: {str(error).splitlines()[0]}"
+        return [
+            failed(check, text, "a parquet file; if it is one, copy it anew (compare its size)")
+        ]
     schema = file.schema_arrow
     missing = _missing(schema)
     if missing:
         text = f"no column {', '.join(missing)}"
         return [failed(check, text, "swift-deepeyes prepare writes files of the right schema")]
-    columns = ", ".join(sorted(schema.names))
-    return [ok(check, f"{file.metadata.num_rows} rows, columns {columns}"), *_remarks(path, schema)]
+    rows = counted(file.metadata.num_rows, "row")
+    text = f"{rows}, columns {', '.join(sorted(schema.names))}"
+    return [ok(check, text), *_remarks(path, schema), *check_rows(path)]
 
 
 def _missing(schema: pa.Schema) -> list[str]:

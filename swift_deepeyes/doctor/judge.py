@@ -13,6 +13,7 @@ from swift_deepeyes.judge.check import check_known_cases
 from swift_deepeyes.judge.errors import NAMES
 from swift_deepeyes.settings import JudgeKind, Settings
 
+LONGEST_WAIT_SECONDS = 10.0
 _CASES = "swift-deepeyes doctor --judge-cases puts all labelled cases to it"
 
 
@@ -32,16 +33,22 @@ def _identify(url: str, api_key: str) -> Finding:
     check = "judge server"
     try:
         identity = asyncio.run(identify_server(url, api_key))
-    except (AddressError, ClientSetupError) as error:
-        return failed(check, str(error), f"set {NAMES.url}")
+    except AddressError as error:
+        return failed(check, str(error), f"set {NAMES.url} to the address that the judge printed")
+    except ClientSetupError as error:
+        return failed(check, str(error), "set that variable to a file that is there, or unset it")
+    if identity.kind is ServerKind.CHAT and not identity.models:
+        return failed(check, f"{identity.url} serves no model", "start it with a --model")
     if identity.kind is ServerKind.CHAT:
-        return ok(check, f"{identity.url} serves {', '.join(identity.models) or 'no model'}")
+        return ok(check, f"{identity.url} serves {', '.join(identity.models)}")
     return failed(check, identity.found(NAMES), identity.fix(NAMES))
 
 
 def _known_cases(settings: Settings) -> Finding:
     # A server that is away must not keep the doctor waiting as it would keep a run.
-    patient = settings.model_copy(update={"judge_wait": min(settings.judge_wait, 10.0)})
+    waits = ("judge_wait", "judge_start_wait")
+    short = {name: min(getattr(settings, name), LONGEST_WAIT_SECONDS) for name in waits}
+    patient = settings.model_copy(update=short)
     try:
         problems = asyncio.run(check_known_cases(make_judge(patient)))
     except JudgeError as error:

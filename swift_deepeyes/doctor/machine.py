@@ -57,6 +57,8 @@ def check_ports(ports: Iterable[int]) -> list[Finding]:
 
 def _check_port(port: int) -> Finding:
     check = f"port {port}"
+    if not 0 <= port < 2**16:
+        return failed(check, "there is no such port", "pass one of 1 to 65535")
     use = PORTS.get(port, "yours")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -42,8 +42,12 @@ def check_rollout(url: str, recipe: ViewRecipe | None) -> list[Finding]:
     try:
         address = Address.of(url, NAMES.url)
         return asyncio.run(_check(address, recipe))
-    except (AddressError, ClientSetupError) as error:
-        return [failed(_CHECK, str(error), f"pass another {NAMES.url}")]
+    except AddressError as error:
+        return [failed(_CHECK, str(error), f"pass {NAMES.url} as swift rollout printed it")]
+    except ClientSetupError as error:
+        return [
+            failed(_CHECK, str(error), "set that variable to a file that is there, or unset it")
+        ]
 
 
 async def _check(address: Address, recipe: ViewRecipe | None) -> list[Finding]:
@@ -68,6 +72,9 @@ def _fix_of(failure: FailedCallError) -> str:
 
 async def _wrong_server(client: ChatClient, address: Address) -> Finding:
     identity = await identify(client, Address(f"{address.root}/v1", address.authorization))
+    if identity.kind is ServerKind.UNAUTHORISED:
+        fix = "start swift rollout without --api_key: ms-swift's trainer sends none"
+        return failed(_CHECK, f"{address.url} wants a key ({identity.detail})", fix)
     what = "a chat server (the judge?)" if identity.kind is ServerKind.CHAT else "something else"
     fix = f"{NAMES.start}; pass its address with {NAMES.url}"
     return failed(_CHECK, f"{address.url} is {what}, not `swift rollout`", fix)

@@ -11,6 +11,7 @@ import logging
 import os
 import random
 import time
+from dataclasses import dataclass
 
 from swift_deepeyes.chat.client import ChatClient
 from swift_deepeyes.chat.failures import FailedCallError, RequestRefusedError, WrongServerError
@@ -37,6 +38,38 @@ LATECOMER_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 1.0
 CHAT = ServerKind.CHAT
 GARBLED_LIMIT = 5  # model lists in a row that are none: not a hiccup but another kind of server
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a judge that is not there is waited for, and how that is said.
+
+    `is_start`: it was never there.
+    """
+
+    seconds: float
+    is_start: bool = False
+
+    def waiting(self, waited: float) -> str:
+        """The line of a wait that has lasted for `waited` seconds."""
+        limit = f"waiting up to {self.seconds:.0f} s ({self._setting})"
+        if self.is_start:
+            return f"The judge was not reached yet, {limit}."
+        return f"The judge is away for {waited:.0f} s, {limit}."
+
+    def over(self, waited: float) -> str:
+        """The reason to stop after `waited` seconds."""
+        how_long = f"{waited:.0f} s ({self._setting}={self.seconds:g})"
+        if self.is_start:
+            return (
+                f"No judge was reached within {how_long}; a larger number waits for one that is "
+                "still starting."
+            )
+        return f"The judge was away for {how_long}, so the run stops rather than reward by guesses."
+
+    @property
+    def _setting(self) -> str:
+        return "DEEPEYES_JUDGE_START_WAIT" if self.is_start else "DEEPEYES_JUDGE_WAIT"
 
 
 class Contact:
@@ -87,7 +120,8 @@ class Contact:
     async def until_alive(self) -> bool:
         """Return when a server answers. True: the judge was away and came back meanwhile.
 
-        Raises `JudgeError` when it stays away for longer than `DEEPEYES_JUDGE_WAIT`.
+        Raises `JudgeError` when it stays away for longer than `DEEPEYES_JUDGE_WAIT`, or, where it
+        was never there, `DEEPEYES_JUDGE_START_WAIT`: that is a wrong address rather than a restart.
         """
         since = time.monotonic()
         async with self._probing:
@@ -145,24 +179,20 @@ class Contact:
 
     async def _probe_until_alive(self, since: float) -> bool:
         self._open.clear()
-        next_log = since + self._limits.log_interval
+        next_log = self._limits.log_interval if self._pool.was_reached else 0.0
         away = False
         probes: dict[str, asyncio.Task[bool]] = {}
         try:
             while not await self._anyone_answers(since, probes):
                 away = True
                 waited = time.monotonic() - since
-                if waited >= self._limits.wait:
-                    raise await self._gone(waited)
-                if time.monotonic() >= next_log:
-                    next_log += self._limits.log_interval
-                    logger.warning(
-                        "The judge is away for %.0f s (%s); the batch waits up to %.0f s.",
-                        waited,
-                        await self._found(),
-                        self._limits.wait,
-                    )
-                await asyncio.sleep(min(self._limits.probe_pause(), self._limits.wait - waited))
+                patience = self._patience
+                if waited >= patience.seconds:
+                    raise await self._gone(waited, patience)
+                if waited >= next_log:
+                    next_log = max(2 * waited, self._limits.log_interval)
+                    logger.warning("%s %s", patience.waiting(waited), await self._found())
+                await asyncio.sleep(min(self._limits.probe_pause(), patience.seconds - waited))
         finally:
             self._open.set()
             for probe in probes.values():
@@ -243,13 +273,14 @@ class Contact:
             return False
         return identity.kind is ServerKind.OTHER or self._pool.last_success > 0
 
-    async def _gone(self, waited: float) -> JudgeError:
-        found = await self._found()
-        return JudgeError(
-            f"The judge was away for {waited:.0f} s (DEEPEYES_JUDGE_WAIT={self._limits.wait:g}), "
-            "so the run stops rather than reward by guesses.",
-            found,
-        )
+    @property
+    def _patience(self) -> Patience:
+        if self._pool.was_reached:
+            return Patience(self._limits.wait)
+        return Patience(self._limits.start_wait, is_start=True)
+
+    async def _gone(self, waited: float, patience: Patience) -> JudgeError:
+        return JudgeError(patience.over(waited), await self._found())
 
     async def _found(self) -> str:
         """What is at each address now, and what to do about it."""

@@ -31,6 +31,10 @@ class Judge(Protocol):
         """The figures of all batches since the object was made."""
         ...
 
+    async def meet(self) -> None:
+        """Find out whether the judge is there, before there are questions. Raises `JudgeError`."""
+        ...
+
     async def verdicts(self, questions: Sequence[JudgeQuestion]) -> list[Verdict]:
         """One verdict per question, in order. Raises `JudgeError` if the run has to stop."""
         ...
@@ -52,6 +56,9 @@ class RuleJudge:
     def totals(self) -> JudgeStats:
         """The figures of all batches."""
         return self._totals.freeze()
+
+    async def meet(self) -> None:
+        """There is no server."""
 
     async def verdicts(self, questions: Sequence[JudgeQuestion]) -> list[Verdict]:
         """One verdict per question, in order. Never raises for what an answer contains."""

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from swift_deepeyes.chat.client import ChatClient, ClientSetupError
+from swift_deepeyes.counted import counted
 from swift_deepeyes.judge.batch import Batch
 from swift_deepeyes.judge.cache import VerdictCache
+from swift_deepeyes.judge.contact import Contact
 from swift_deepeyes.judge.errors import JudgeError
 from swift_deepeyes.judge.policy import JudgeLimits, Policy
 from swift_deepeyes.judge.server import Pool
@@ -48,6 +50,20 @@ class OpenAIJudge:
     def totals(self) -> JudgeStats:
         """The figures of all batches."""
         return self._totals.freeze()
+
+    async def meet(self) -> None:
+        """Identify the servers; return when one is there. Asks no question.
+
+        Raises `JudgeError` for a server that will never judge, or where none is reached in time.
+        """
+        counts = JudgeCounts()
+        try:
+            async with ChatClient(self._api_key) as client:
+                await Contact(client, self._pool, self._limits, counts).meet_all()
+        except ClientSetupError as error:
+            raise JudgeError(str(error)) from error
+        finally:
+            self._totals.add(counts)
 
     async def verdicts(self, questions: Sequence[JudgeQuestion]) -> list[Verdict]:
         """One verdict per question, in order.
@@ -148,15 +164,15 @@ def _report(counts: JudgeCounts) -> None:
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.failures.items()))
     logger.warning(
-        "Judge: %d of %d questions asked; %d calls failed%s, %d asked again beside hung ones, %d "
-        "replies unreadable (%d cut off), %d retries, %d questions decided by rule instead.",
+        "Judge: %d of %s asked; %s failed%s, %d asked again beside hung ones, %s "
+        "unreadable (%d cut off), %s, %s decided by rule instead.",
         counts.asked,
-        counts.questions,
-        counts.failures.total(),
+        counted(counts.questions, "question"),
+        counted(counts.failures.total(), "call"),
         f" ({kinds})" if kinds else "",
         counts.hedged,
-        counts.unreadable,
+        counted(counts.unreadable, "reply", "replies"),
         counts.cut,
-        counts.retries,
-        counts.fallback,
+        counted(counts.retries, "retry", "retries"),
+        counted(counts.fallback, "question"),
     )

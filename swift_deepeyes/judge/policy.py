@@ -109,7 +109,8 @@ class JudgeLimits:
     concurrency: int
     timeout: float
     retries: int
-    wait: float
+    wait: float  # for a judge that went away
+    start_wait: float = 10.0  # for one that was never reached
     first_backoff: float = 0.5
     longest_backoff: float = 8.0
     probe_interval: float = 2.0
@@ -123,6 +124,7 @@ class JudgeLimits:
             timeout=settings.judge_timeout,
             retries=settings.judge_retries,
             wait=settings.judge_wait,
+            start_wait=settings.judge_start_wait,
         )
 
     def backoff(self, failures: int) -> float:

@@ -148,6 +148,11 @@ class Pool:
         """The servers that were identified as chat servers."""
         return [server for server in self.servers if server.is_known]
 
+    @property
+    def was_reached(self) -> bool:
+        """Whether any of the servers was ever there."""
+        return bool(self.known)
+
     def has_another(self, server: Server) -> bool:
         """Whether a chat server besides `server` is known."""
         return any(other is not server for other in self.known)

@@ -25,6 +25,7 @@ from swift_deepeyes.metrics.counts import PREFIX, worth_a_curve
 from swift_deepeyes.metrics.share import Share
 from swift_deepeyes.metrics.sums import MetricSums, merged
 from swift_deepeyes.ms_swift.compat import add_callback, equip
+from swift_deepeyes.ms_swift.pixel_check import remember_views
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.recorder import Told
 from swift_deepeyes.ms_swift.records import EVAL, TRAIN, BatchPlace
@@ -67,6 +68,7 @@ class DeepEyesMetrics(TrainerCallback):
         """Agree on a name for this run, and write what it is."""
         equip(self.trainer)
         process.remember_arguments(args)
+        remember_views(self.trainer)
         self._run = gather_object([self._run])[0]
         if state.is_world_process_zero:
             process.recorder.guard(self._write_run)

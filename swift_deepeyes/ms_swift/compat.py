@@ -68,8 +68,8 @@ else:
 
 __all__ = [
     "AsyncORM", "AutoPreprocessor", "DatasetMeta", "MessagesPreprocessor", "RenderedPrompt",
-    "Scheduler", "add_callback", "dataset_register", "equip", "load_image", "load_template",
-    "mend_encoding", "multi_turns", "orms", "render_prompt",
+    "Scheduler", "add_callback", "dataset_register", "equip", "load_image", "load_plugins",
+    "load_template", "mend_encoding", "multi_turns", "orms", "render_prompt",
 ]  # fmt: skip
 
 CALLS_HOOKS = hasattr(MultiTurnScheduler, "on_turn_end")
@@ -250,6 +250,14 @@ def render_prompt(
     return RenderedPrompt(tuple(pieces), prefix or "", opens_thought)
 
 
+def load_plugins(paths: Sequence[Path]) -> None:
+    """Run files as `--external_plugins` does. Raises whatever they raise."""
+    from swift.utils.utils import import_external_file
+
+    for path in paths:
+        import_external_file(str(path))
+
+
 def load_template(
     model: str,
     model_type: str | None,
@@ -258,10 +266,7 @@ def load_template(
     external_plugins: Sequence[Path] = (),
 ) -> Any:
     """A model's template as `swift rlhf` builds it from the same arguments, without weights."""
-    from swift.utils.utils import import_external_file
-
-    for path in external_plugins:
-        import_external_file(str(path))
+    load_plugins(external_plugins)
     if not HAS_NEW_NAMES:
         from swift.llm import get_model_tokenizer, get_template
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.episode.context import ROOM_TO_ANSWER
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift.compat import LIFTS_PROMPT_LIMIT
@@ -70,15 +71,14 @@ def check_prompt(engine: Any, images: int, tokens: int = 0) -> None:
     for limit in _image_limits(engine):
         if images > limit:
             raise PromptTooLargeError(
-                f"A row has {images} images, and vLLM takes {limit} per prompt. The fix: "
-                f"--vllm_limit_mm_per_prompt '{{\"image\": {process.settings.max_images}}}', or "
-                "without "
-                "such rows (colocate mode: --truncation_strategy delete replaces them)"
+                f"A row has {counted(images, 'image')}, and vLLM takes {limit} per prompt. The "
+                f"fix: --vllm_limit_mm_per_prompt '{{\"image\": {process.settings.max_images}}}', "
+                "or without such rows (colocate mode: --truncation_strategy delete replaces them)"
             )
     for context in _engine_limits(engine):
         if tokens and tokens + ROOM_TO_ANSWER > context.tokens:
             raise PromptTooLargeError(
-                f"A prompt has {tokens} tokens, and there is room for {context.tokens} "
+                f"A prompt has {counted(tokens, 'token')}, and there is room for {context.tokens} "
                 f"({context.source}). The fix: a larger --vllm_max_model_len, or a smaller image"
             )
 

@@ -35,6 +35,11 @@ class Process:
         self.in_flight: dict[Batch, asyncio.Task[list[SampleScore]]] = {}
         """Batches that are being scored, by the identity of their lists."""
 
+        self.view_sizes: list[list[int]] = []
+        """At which sizes the trainer's template shows images (`pixel_check`); empty: not known."""
+
+        self._has_met_judge = False
+
     @cached_property
     def settings(self) -> Settings:
         """The environment, read once. Raises `SettingsError`."""
@@ -42,13 +47,19 @@ class Process:
 
     @cached_property
     def judge(self) -> Judge:
-        """The judge, made when the first question comes up."""
+        """The judge, made when it is first needed."""
         return make_judge(self.settings)
 
     @cached_property
     def recorder(self) -> Recorder:
         """The collector of what the rewards see."""
         return Recorder(self.settings)
+
+    def meet_judge(self) -> None:
+        """Find out, once, whether the judge is there. Raises `JudgeError`."""
+        if not self._has_met_judge:
+            self._has_met_judge = True
+            asyncio.run(self.judge.meet())
 
     def remember_arguments(self, args: Any) -> None:
         """Keep the run's arguments for whoever is not told them; None changes nothing."""

@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.ms_swift.compat import AsyncORM
+from swift_deepeyes.ms_swift.pixel_check import PixelLimitsError, check_views
 from swift_deepeyes.ms_swift.process import process, tell_launcher
 from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError, SchedulerCheck
 from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, ScoredRow, read_row
@@ -29,19 +30,27 @@ class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no t
     """One number out of each trajectory's score."""
 
     def __init__(self, args: object = None, **kwargs: object) -> None:
-        """Called by ms-swift. Raises `SettingsError` for a wrong `DEEPEYES_*` value."""
+        """Called by ms-swift. Raises `SettingsError` for a wrong `DEEPEYES_*` value.
+
+        With the arguments of a run it meets the judge, before anything is generated: `JudgeError`.
+        """
         _ = process.settings
         process.remember_arguments(args)
         self._scheduler = SchedulerCheck(args)
+        if self._scheduler.has_run:
+            _meet_judge()
 
     async def __call__(self, completions: Sequence[object], **kwargs: object) -> list[float | None]:
         """N completions and N-long columns in, N values out.
 
-        Raises `JudgeError`, or `MissingSchedulerError` if the run has forgotten its scheduler.
+        Raises `JudgeError`, and `MissingSchedulerError` if the run has forgotten its scheduler, or
+        `PixelLimitsError` if the rollout server shows other images.
         """
+        rows = _rows(completions, kwargs)
         try:
-            self._scheduler.observe(_rows(completions, kwargs))
-        except MissingSchedulerError as error:
+            self._scheduler.observe(rows)
+            check_views(rows)
+        except (MissingSchedulerError, PixelLimitsError) as error:
             tell_launcher(error)
             raise
         return [self.value(score) for score in await score_columns(completions, kwargs)]
@@ -207,6 +216,14 @@ def _at(column: object, index: int) -> object:
     """One row's value; a column that is not a list, or too short, has none."""
     is_there = isinstance(column, list | tuple) and index < len(column)
     return column[index] if is_there else None  # type: ignore[index]
+
+
+def _meet_judge() -> None:
+    try:
+        process.meet_judge()
+    except JudgeError as error:
+        tell_launcher(error)
+        raise
 
 
 async def _ask_judge(questions: list[JudgeQuestion]) -> list[Verdict]:

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from datasets import Dataset, IterableDataset
 
+from swift_deepeyes.counted import counted, which
 from swift_deepeyes.dataset.columns import (
     DATA_SOURCE,
     ENV_NAME,
@@ -92,10 +93,7 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
 
     def __call__(self, dataset: AnyDataset, **kwargs: Any) -> AnyDataset:
         """All rows of a file. Raises `NoRowsLeftError`."""
-        dataset = self.get_features_dataset(dataset)
-        if {MESSAGES, PROMPT} <= set(dataset.features):
-            dataset = dataset.rename_column(PROMPT, RAW + PROMPT)  # it would become messages
-        dataset = with_encoded_images(dataset)
+        dataset = self._readable(dataset)
         self._processes = kwargs.get("num_proc") or 1
         self._named = 0
         rows: AnyDataset = super().__call__(dataset, **kwargs)
@@ -103,6 +101,16 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
             raise NoRowsLeftError(self._why_none_is_left(dataset))
         self._named = 0  # a stream's first rows are read again
         return rows
+
+    def examined(self, dataset: AnyDataset) -> list[Checked]:
+        """What comes of each row; nothing is logged, and no row is kept."""
+        return self._examined_first(self._readable(dataset), None)
+
+    def _readable(self, dataset: AnyDataset) -> AnyDataset:
+        dataset = self.get_features_dataset(dataset)
+        if {MESSAGES, PROMPT} <= set(dataset.features):
+            dataset = dataset.rename_column(PROMPT, RAW + PROMPT)  # it would become messages
+        return with_encoded_images(dataset)
 
     def prepare_dataset(self, dataset: AnyDataset) -> AnyDataset:
         """The file's columns as `preprocess` needs them; no data are copied."""
@@ -180,22 +188,26 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
         if found:
             is_harmless = not dropped and set(noted) == {Note.ENLARGED}
             level = logging.INFO if is_harmless else logging.WARNING
-            logger.log(level, "Of %d rows: %s", len(checked), ", ".join(found))
+            logger.log(level, "Of %s: %s", counted(len(checked), "row"), ", ".join(found))
 
     def _why_none_is_left(self, dataset: AnyDataset) -> str:
         """Reads the first rows once more: the processes that dropped them are gone."""
-        for columns in (self.origin_columns, self.columns):
-            dataset = self.safe_rename_columns(dataset, columns)
-        rows = list(islice(self.prepare_dataset(dataset), EXPLAINED_ROWS))
-        dropped = [one for one in self._check_batch(rows) if one.fault is not None]
+        checked = self._examined_first(dataset, EXPLAINED_ROWS)
+        dropped = [one for one in checked if one.fault is not None]
         if not dropped:
             return "the dataset has no rows"
         examples = {str(one.fault): one.reason for one in reversed(dropped)}
         return (
-            f"no row of the dataset is left. Of its first {len(rows)} rows were dropped: "
+            f"no row of the dataset is left. Of its first {counted(len(checked), 'row')} "
+            f"{which(len(dropped), 'was', 'were')} dropped: "
             f"{counts(dropped)}. For example {'; '.join(examples.values())}. Paths of images "
             "count from the working directory, then from ROOT_IMAGE_DIR."
         )
+
+    def _examined_first(self, dataset: AnyDataset, number: int | None) -> list[Checked]:
+        for columns in (self.origin_columns, self.columns):
+            dataset = self.safe_rename_columns(dataset, columns)
+        return self._check_batch(list(islice(self.prepare_dataset(dataset), number)))
 
 
 def install_row_preprocessor() -> None:

@@ -22,6 +22,7 @@ from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import RECORD_KEY, StopReason
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
+from swift_deepeyes.ms_swift.pixel_check import VIEWS_KEY, view_sizes
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.request import (
     Prompt,
@@ -74,6 +75,10 @@ class DeepEyesScheduler(Scheduler):
         # Not when it is made: older versions bring the template later.
         return MediaTokens(self.template, self.tokenizer)
 
+    @cached_property
+    def _view_sizes(self) -> list[list[int]]:
+        return view_sizes(self.template)
+
     async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
         """Server mode's driver; forgets the trajectory however it ends."""
         if infer_request.images and not infer_request.data_dict:
@@ -105,6 +110,8 @@ class DeepEyesScheduler(Scheduler):
         if not REPORTS_TOKEN_IDS:
             self._clean_text(infer_request, response_choice)
         infos: dict[str, Any] = {RECORD_KEY: episode.record.model_dump(mode="json")}
+        if self.infer_engine is not None and self._view_sizes:
+            infos[VIEWS_KEY] = self._view_sizes  # a rollout server: its template is another one's
         if episode.record.crops or running.lists_images:
             infos["images"] = episode.images.strings
         done = running.observation is None

@@ -36,7 +36,9 @@ class SchedulerCheck:
 
     def __init__(self, args: Any) -> None:
         self._args = args
-        self._is_settled = not hasattr(args, "multi_turn_scheduler")
+        self.has_run = hasattr(args, "multi_turn_scheduler")
+        """Whether this is part of a training run, whose arguments these are."""
+        self._is_settled = not self.has_run
 
     def observe(self, rows: Sequence[Columns]) -> None:
         """Take in the rows of a batch, by column. Raises `MissingSchedulerError`."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.dataset.columns import TO_MESSAGES
 from swift_deepeyes.dataset.published import DATASET_INFO, DATASET_PREFIX, PUBLISHED
 from swift_deepeyes.files import write_whole
@@ -151,5 +152,6 @@ def _entry(file: FileReport, side: Side, rows: int) -> dict[str, Any]:
         "dataset_path": file_name(file.name, side),
         "columns": TO_MESSAGES if file.recipe.prompt_column is PromptColumn.PROMPT else {},
         "tags": ["vision", "grpo", "deepeyes"],
-        "help": f"{rows} rows ({side}), prepared from {file.source} by swift-deepeyes prepare.",
+        "help": f"{counted(rows, 'row')} ({side}), prepared from {file.source} "
+        "by swift-deepeyes prepare.",
     }

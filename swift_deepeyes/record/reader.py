@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.record.format_1 import converted
@@ -144,10 +145,10 @@ def _order(item: LoggedTrajectory) -> tuple[int, str, str]:
 
 def _nothing_readable(path: Path, files: list[Path], skipped: Skipped) -> str:
     lines = skipped.half_written + skipped.unreadable
-    where = f"{path / TRAJECTORIES_FOLDER} ({len(files)} files)"
+    where = f"{path / TRAJECTORIES_FOLDER} ({counted(len(files), 'file')})"
     if lines == 0:
         return f"The trajectory files in {where} are empty: nothing was written yet."
-    return f"None of the {lines} lines in {where} could be read as a trajectory."
+    return f"None of {counted(lines, 'line')} in {where} could be read as a trajectory."
 
 
 def _read_run(file: Path) -> RunInfo | None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.dataset.image_content import image_bytes, image_name
 from swift_deepeyes.files import write_whole
 from swift_deepeyes.frozen import FrozenModel, valid_text
@@ -115,7 +116,8 @@ class TrajectoryLog:
                 self._jobs.put(None, timeout=_CLOSE_SECONDS)
             self._thread.join(_CLOSE_SECONDS)
         if self._lost_batches:
-            logger.warning("%d batches were not logged: the disk is slow", self._lost_batches)
+            lost = counted(self._lost_batches, "batch", "batches")
+            logger.warning("%s not logged: the disk is slow", lost)
             self._lost_batches = 0
 
     def _put(self, job: Callable[[], None]) -> bool:
@@ -175,7 +177,8 @@ class TrajectoryLog:
     def _append(self, path: Path, items: Sequence[FrozenModel]) -> None:
         lines = [line for line in map(line_of, items) if line is not None]
         if len(lines) < len(items):
-            logger.warning("%d trajectories cannot be written as JSON", len(items) - len(lines))
+            lost = counted(len(items) - len(lines), "trajectory", "trajectories")
+            logger.warning("%s cannot be written as JSON", lost)
         self._bytes += append_lines(path, lines)
 
 

@@ -14,6 +14,7 @@ from statistics import fmean
 
 from pydantic import ConfigDict, field_validator
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.episode.trajectory import Text
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.scoring.extraction import Extraction
@@ -190,9 +191,9 @@ def _warn_of_faults(rows: Sequence[ScoredRow]) -> None:
         named = ", ".join(faulty[:_NAMED_FAULTS])
         more = f" and {len(faulty) - _NAMED_FAULTS} more" if len(faulty) > _NAMED_FAULTS else ""
         logger.warning(
-            "%d of %d rows could not be scored (reward 0, no accuracy): %s%s",
+            "%d of %s could not be scored (reward 0, no accuracy): %s%s",
             len(faulty),
-            len(rows),
+            counted(len(rows), "row"),
             named,
             more,
         )

@@ -18,10 +18,13 @@ from swift_deepeyes.episode.tool import (
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.tools.toolboxes import (
     OFFICIAL_TOOLBOX,
+    is_toolbox,
     load_entry_points,
     register_tool,
     tool_schemas,
     toolbox_of_row,
+    unannounced,
+    unknown_toolbox,
 )
 
 Scene = ToolContext
@@ -41,8 +44,11 @@ __all__ = [
     "ToolError",
     "ToolResult",
     "Toolbox",
+    "is_toolbox",
     "load_entry_points",
     "register_tool",
     "tool_schemas",
     "toolbox_of_row",
+    "unannounced",
+    "unknown_toolbox",
 ]

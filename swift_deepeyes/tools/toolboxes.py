@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
@@ -79,11 +80,31 @@ def _announced(prompt: str) -> Toolbox | None:
     return best
 
 
-def _warn_unknown(name: str) -> None:
-    known = ", ".join(sorted(_toolboxes))
-    warn_once(
-        logger,
-        f"toolbox {name}",
-        f"env_name {name!r} names no toolbox (known: {known}); its rows get the tools that their "
-        f"prompts announce. Register one with swift_deepeyes.tools.register_tool({name!r}).",
+def is_toolbox(env_name: str) -> bool:
+    """Whether somebody registered tools under this name."""
+    return env_name.strip() in _toolboxes
+
+
+def unknown_toolbox(name: str) -> str:
+    """What to say of an `env_name` that nobody registered: the nearest or all known ones."""
+    near = get_close_matches(name, _toolboxes, n=1)
+    known = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(_toolboxes))}"
+    return (
+        f"env_name {name!r} names no toolbox ({known}); a tool of yours is registered with "
+        f"swift_deepeyes.tools.register_tool({name!r}) in a file for --external_plugins"
     )
+
+
+def unannounced(toolbox: Toolbox) -> str:
+    """What to say of a toolbox none of whose tools the prompt names."""
+    return (
+        f"env_name {toolbox.name!r} gives rows {' and '.join(toolbox.tools)}, which their prompts "
+        "do not name, and a model calls no tool that it is not told of. The fix: "
+        f"swift_deepeyes.tools.tool_schemas({toolbox.name!r}) in their system prompt or in a "
+        "column `tools` (no mistake where --system names it)"
+    )
+
+
+def _warn_unknown(name: str) -> None:
+    text = f"{unknown_toolbox(name)}. Its rows get the tools that their prompts announce."
+    warn_once(logger, f"toolbox {name}", text)

@@ -14,7 +14,8 @@ AWAY = "http://127.0.0.1:9/v1"  # the discard port: nothing listens there
 
 
 def judged_by(url: str, **changes: Any) -> Settings:
-    quick: dict[str, Any] = {"judge_wait": 0.0, "judge_retries": 0, "judge_timeout": 5.0}
+    quick: dict[str, Any] = {"judge_wait": 0.0, "judge_start_wait": 0.0, "judge_retries": 0}
+    quick["judge_timeout"] = 5.0
     settings = Settings(judge=JudgeKind.OPENAI, **quick)
     return settings.model_copy(update={"judge_base_url": (url,), **changes})
 

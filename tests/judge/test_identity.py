@@ -83,7 +83,7 @@ def test_a_server_that_is_still_loading_may_come(server: ChatServer) -> None:
     server.script.models_status = 503
     assert asyncio.run(identify_server(server.url)).kind is ServerKind.NOT_READY
     with pytest.raises(JudgeError, match="errors"):
-        judge_all(make(server.url, wait=0.3), samples(1))
+        judge_all(make(server.url, start_wait=0.3), samples(1))
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,21 @@ def test_without_torchrun_or_its_folder_nothing_happens(
     tell_launcher(ERROR)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "gone" / "error.json"))
     tell_launcher(ERROR)
+
+
+@pytest.mark.parametrize(
+    ("raised", "shown"),
+    [
+        ("SettingsError('it and the fix')", "error: it and the fix\n"),
+        ("ValueError('another')", "Traceback"),
+    ],
+)
+def test_an_error_of_ours_ends_a_process_with_one_line(raised: str, shown: str) -> None:
+    program = (
+        "from swift_deepeyes.errors import show_in_one_line\n"
+        "from swift_deepeyes.settings import SettingsError\n"
+        f"show_in_one_line(); show_in_one_line()\nraise {raised}"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith(shown)
+    assert shown == "Traceback" or done.stderr == shown

@@ -18,7 +18,12 @@ from swift.dataset import register_dataset_info
 from swift.dataset.preprocessor import AutoPreprocessor
 
 from swift_deepeyes.demo.processes import swift_environment
-from swift_deepeyes.ms_swift.rows import DeepEyesRows, install_row_preprocessor, register_rows
+from swift_deepeyes.ms_swift.rows import (
+    DeepEyesRows,
+    NoRowsLeftError,
+    install_row_preprocessor,
+    register_rows,
+)
 from tests.dataset import lookalike
 from tests.dataset.loading import load
 from tests.dataset.loading import log as log_fixture
@@ -197,7 +202,7 @@ def test_rows_without_prompt_or_image(tmp_path: Path, log: Callable[[], str]) ->
     register_rows("mine", lookalike.write(tmp_path / "mine.parquet", rows))
     assert [row["extra_info"]["index"] for row in load("mine")] == ["no_reference", "good"]
     assert "extra_info.index='no_prompt' data_source='vstar': no messages" in log()
-    assert "extra_info.index='no_image' data_source='vstar': 1 <image> tags for 0" in log()
+    assert "extra_info.index='no_image' data_source='vstar': 1 <image> tag for 0 images" in log()
     counts = "1 no messages, 1 images and tags do not match"
     assert f"Of 4 rows: 2 dropped ({counts}), 1 without a reference answer" in log()
 
@@ -261,3 +266,42 @@ def test_a_user_sees_the_line_in_the_console(tmp_path: Path) -> None:
     assert "1 rows" in run.stdout
     assert "Row dropped: extra_info.index='row-1' data_source='chart': unreadable" in run.stderr
     assert "Of 2 rows: 1 dropped" in run.stderr
+
+
+UNANNOUNCED = [{"role": "user", "content": "<image>What is it?"}]
+
+
+def test_a_misspelt_toolbox_without_a_tool_in_the_prompt_stops_the_run(tmp_path: Path) -> None:
+    rows = [
+        lookalike.row("vstar", n, env_name="visual_tolbox_v2", prompt=UNANNOUNCED) for n in "ab"
+    ]
+    register_rows("mine", lookalike.write(tmp_path / "mine.parquet", rows))
+    with pytest.raises(NoRowsLeftError, match="did you mean 'visual_toolbox_v2'") as caught:
+        load("mine")
+    text = str(caught.value)
+    assert "Of its first 2 rows were dropped: 2 an env_name that names no toolbox" in text
+    assert "extra_info.index='a'" in text and "leave it empty where a row has no tool" in text
+
+
+def test_an_unknown_toolbox_whose_prompt_announces_ours_is_counted(
+    tmp_path: Path, log: Callable[[], str]
+) -> None:
+    rows = [lookalike.row("vstar", str(n), env_name="visual_toolbox_v5") for n in range(2)]
+    register_rows("mine", lookalike.write(tmp_path / "mine.parquet", rows))
+    assert len(load("mine")) == 2
+    assert "Of 2 rows: 2 with an env_name that names no toolbox" in log()
+
+
+def test_tools_that_the_prompt_does_not_announce_are_counted(
+    tmp_path: Path, log: Callable[[], str]
+) -> None:
+    tools = json.dumps([{"type": "function", "function": {"name": "image_zoom_in_tool"}}])
+    rows = [
+        lookalike.row("vstar", "silent", prompt=UNANNOUNCED, tools=""),
+        lookalike.row("vstar", "column", prompt=UNANNOUNCED, tools=tools),
+        lookalike.row("vstar", "prompt", tools=""),
+        lookalike.row("thinklite_eureka", "none", tools=""),
+    ]
+    register_rows("mine", lookalike.write(tmp_path / "mine.parquet", rows))
+    assert len(load("mine")) == 4
+    assert "Of 4 rows: 1 with a toolbox that the prompt does not announce" in log()

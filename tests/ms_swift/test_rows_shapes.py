@@ -67,7 +67,7 @@ def test_content_lists(tmp_path: Path, log: Log, streaming: bool) -> None:
     ]
     assert [entry["path"] for entry in loaded["two"]["images"]] == [str(one), str(two)]
     assert loaded["place"]["images"][0]["bytes"] is not None
-    assert "index='two_for_one' data_source='vstar': 2 <image> tags for 1 images" in log()
+    assert "index='two_for_one' data_source='vstar': 2 <image> tags for 1 image" in log()
     assert "index='broken' data_source='vstar': no such file" in log()
 
 

@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.benchmarks.tables import read_object, read_rows
@@ -104,7 +105,8 @@ def _questions(file: Path, images: Path, unpack: Unpack) -> Iterator[Question]:
             skipped += 1
     if skipped:
         kinds = " or ".join(CATEGORIES)
-        logger.warning("%s: %d rows are left out, whose category is not %s", file, skipped, kinds)
+        left_out = counted(skipped, "row")
+        logger.warning("%s: %s left out, whose category is not %s", file, left_out, kinds)
 
 
 def _question(row: Row, images: Path, unpack: Unpack) -> Question:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from swift_deepeyes.counted import counted, which
 from swift_deepeyes.evaluation.pixel_check import PixelCheck
 from swift_deepeyes.evaluation.reporting.figures import Figures
 from swift_deepeyes.evaluation.reporting.published import PublishedFigure
@@ -57,7 +58,9 @@ class Report(FrozenModel):
             reasons = Counter(self.not_run.values()).most_common(_REASONS_NAMED)
             told = "; ".join(f"{count}x {reason}" for reason, count in reasons)
             remarks.append(
-                f"{missing} trajectories were NOT RUN and are in no figure ({told}). "
+                f"{counted(missing, 'trajectory', 'trajectories')} "
+                f"{which(missing, 'was', 'were')} NOT RUN and {which(missing, 'is', 'are')} in no "
+                f"figure ({told}). "
                 "The same command again continues."
             )
         if self.judge_error:
@@ -73,25 +76,28 @@ def _minor_remarks(report: Report) -> list[str]:
     unread = sum(mode.not_judged for mode in report.figures.modes)
     if unread and not report.judge_error:
         remarks.append(
-            f"{unread} answers are NOT JUDGED: the judge's reply, or the answer, could not be "
-            "read. They are in no accuracy; the same command again asks once more."
+            f"{counted(unread, 'answer')} {which(unread, 'is', 'are')} NOT JUDGED: the judge's "
+            "reply, or the answer, could not be read. They are in no accuracy; the same command "
+            "again asks once more."
         )
     empty = sum(mode.empty_turns for mode in report.figures.modes)
     if empty:
         remarks.append(
-            f"{empty} trajectories hold an EMPTY reply, which counts as no answer. If the model "
+            f"{counted(empty, 'trajectory', 'trajectories')} {which(empty, 'holds', 'hold')} an "
+            "EMPTY reply, which counts as no answer. If the model "
             "does not stop at once by itself, see whether the server takes text out: "
             "--tool-call-parser, --reasoning-parser."
         )
     if report.restored_thoughts:
         remarks.append(
-            f"In {report.restored_thoughts} turns the server's reasoning parser had taken the "
-            "thought out of the text; it was put back between <think> and </think>. Start the "
-            "server without --reasoning-parser to measure exactly what the model writes."
+            f"In {counted(report.restored_thoughts, 'turn')} the server's reasoning parser had "
+            "taken the thought out of the text; it was put back between <think> and </think>. "
+            "Start the server without --reasoning-parser to measure exactly what the model writes."
         )
     if report.lost_lines:
         remarks.append(
-            f"{report.lost_lines} lines of this folder's log could not be read and were run again."
+            f"{counted(report.lost_lines, 'line')} of this folder's log could not be read and "
+            f"{which(report.lost_lines, 'was', 'were')} run again."
         )
     return remarks
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.evaluation.reporting.figures import Figures, ModeFigures
 from swift_deepeyes.evaluation.reporting.published import PublishedFigure
 from swift_deepeyes.evaluation.reporting.statistics import Proportion
@@ -55,7 +56,7 @@ def _rows(figures: Figures, cells: Mapping[str, Cell]) -> tuple[tuple[str, ...],
 
 
 def _accuracy(figures: Figures) -> Table:
-    asked = [f"{figures.questions} questions"]
+    asked = [counted(figures.questions, "question")]
     asked += [f"{figures.rotations} rotations"] * (figures.rotations > 1)
     asked += [f"{figures.samples} samples"] * (figures.samples > 1)
     cells: dict[str, Cell] = {
