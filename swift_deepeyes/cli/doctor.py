@@ -19,20 +19,6 @@ if TYPE_CHECKING:
 
 NOT_HEALTHY = 1
 
-EXAMPLES = """
-Before GPUs are spent:
-
-  swift-deepeyes doctor --dataset data/data_0.1.2_visual_toolbox_v2.parquet
-
-With a running rollout server, whose pixels are compared with this side's:
-
-  swift-deepeyes doctor --rollout http://node2:18902 --model Qwen/Qwen2.5-VL-7B-Instruct
-
-Is my judge good enough?
-
-  swift-deepeyes doctor --judge-cases
-"""
-
 
 def doctor(
     rollout: Annotated[

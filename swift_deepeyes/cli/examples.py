@@ -38,8 +38,11 @@ swift-deepeyes plan --model 3b --lora --gpus 1 --gpu rtx4090 --colocate \\
 swift-deepeyes plan --model Qwen/Qwen3-VL-4B-Instruct --gpus 16 --full
 """,
     "doctor": """
-# Versions, ports and the judge of DEEPEYES_JUDGE_BASE_URL
+# This machine, versions, ports, settings and the judge of DEEPEYES_JUDGE_BASE_URL
 swift-deepeyes doctor
+
+# Is my judge good enough? 491 labelled answers
+swift-deepeyes doctor --judge-cases
 
 # Before `swift rlhf`: the rollout server, and the data
 swift-deepeyes doctor --rollout http://127.0.0.1:18902 \\
