@@ -99,8 +99,7 @@ def _one_line() -> Iterator[None]:
         typer.echo("Stopped by Ctrl-C.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
-        close_stdout()  # `| head` has read enough
-        raise typer.Exit(1) from None
+        raise typer.Exit(1) from None  # `| head` has read enough
     except Exception as error:
         if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):
             raise  # typer's own
@@ -124,6 +123,20 @@ def _described(error: BaseException) -> str:
         f"unexpected {type(error).__name__}: {said[:300]}. This is a fault of swift-deepeyes: "
         "`swift-deepeyes --debug` before the command shows where it is."
     )
+
+
+def flush_stdout() -> None:
+    """Write what is left, now: when Python ends, an error would be its own lines."""
+    if sys.stdout is None:  # closed by the shell: `>&-`
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close_stdout()
+    except OSError as error:
+        close_stdout()
+        typer.secho(f"error: standard output: {error.strerror}", fg="red", err=True)
+        sys.exit(FAILED)
 
 
 def close_stdout() -> None:

@@ -14,11 +14,19 @@ from swift_deepeyes.demo.options import DEFAULT_STEPS, DemoOptions
 
 
 def demo(
-    seed: Annotated[int, typer.Option(help="Makes toy, data and training.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="GRPO steps.")] = DEFAULT_STEPS,
-    output: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("output/demo"),
+    steps: Annotated[int, typer.Option(min=1, help="GRPO steps.", metavar="N")] = DEFAULT_STEPS,
+    output: Annotated[
+        Path, typer.Option(help="Folder for everything it makes.", metavar="DIR")
+    ] = Path("output/demo"),
+    seed: Annotated[
+        int, typer.Option(help="Another one makes another toy, data and run.", metavar="N")
+    ] = 0,
 ) -> None:
-    """Train a toy policy with GRPO and the zoom tool, on a laptop, in a few minutes."""
+    """Watch GRPO teach a toy model the zoom tool, on a laptop, in a few minutes.
+
+    For a first look before any GPU: real ms-swift and vLLM, a model of a million
+    parameters, and an evaluation before and after. Needs no network.
+    """
     # These import half of the machine-learning world; `--help` must not.
     from rich.console import Console
 

@@ -141,6 +141,8 @@ def evaluate(
 
     if samples > 1 and temperature == 0:
         raise typer.BadParameter("--samples above 1 need a --temperature above 0.")
+    if images is not None and not images.is_dir():
+        raise typer.BadParameter(f"{images} is no folder.", param_hint="'--images'")
     modes = tuple(ToolMode) if tool is ToolChoice.BOTH else (ToolMode(tool),)
     every = rotations is RotationChoice.ALL or (
         rotations is RotationChoice.AUTO and find_benchmark(benchmark).is_rotated

@@ -10,7 +10,7 @@ swift-deepeyes plan --help                 # options and examples of a command
 
 EXAMPLES = {
     "demo": """
-# Four minutes on a laptop; then open output/demo/trajectories.html
+# Some minutes on a laptop; then open output/demo/trajectories.html
 swift-deepeyes demo
 
 # Shorter, in another folder
@@ -49,7 +49,7 @@ swift-deepeyes doctor --rollout http://127.0.0.1:18902 \\
     --model Qwen/Qwen2.5-VL-7B-Instruct --dataset prepared/vstar.parquet
 """,
     "plugin-path": """
-# Inside the call of `swift rlhf` and `swift rollout`
+# For `swift rlhf`: --external_plugins "$(swift-deepeyes plugin-path)"
 swift-deepeyes plugin-path
 """,
     "view": """
@@ -61,9 +61,9 @@ swift-deepeyes view output/my_run/log --serve --port 8765
 """,
     "eval": """
 # A checkpoint on V*: serve it, then ask
-vllm serve output/my_run/checkpoint-80 --port 8000
+vllm serve output/run/checkpoint-80 --port 8000
 swift-deepeyes eval vstar --data data/vstar_bench --out output/vstar \\
-    --base-url http://127.0.0.1:8000/v1 --checkpoint output/my_run/checkpoint-80
+    --base-url http://127.0.0.1:8000/v1 --checkpoint output/run/checkpoint-80
 
 # The same with and without the tool, on the first 50 questions
 swift-deepeyes eval hrbench-4k --data data/hrbench --out output/hr --tool both \\

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from swift_deepeyes.cli.command import Command, Commands, close_stdout, show_version
+from swift_deepeyes.cli.command import Command, Commands, flush_stdout, show_version
 from swift_deepeyes.cli.demo import demo
 from swift_deepeyes.cli.doctor import doctor
 from swift_deepeyes.cli.eval import EvalCommand, evaluate
@@ -85,7 +85,4 @@ def main() -> None:
     try:
         app()
     finally:
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:
-            close_stdout()
+        flush_stdout()

@@ -8,5 +8,8 @@ import typer
 
 
 def plugin_path() -> None:
-    """Print the path of the file for ms-swift's --external_plugins."""
+    """Print the path of the file for ms-swift's --external_plugins.
+
+    For the command lines of `swift rlhf`, `swift rollout` and `swift infer`.
+    """
     typer.echo(Path(__file__).resolve().parents[1] / "plugin" / "deepeyes_plugin.py")

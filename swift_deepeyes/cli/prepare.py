@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from swift_deepeyes.cli.command import option
 from swift_deepeyes.preparation.choices import (
     DROPPED_BY_DEFAULT,
     ChartPolicy,
@@ -19,41 +20,59 @@ from swift_deepeyes.preparation.choices import (
     UnknownColumns,
 )
 
+IMAGES, ROWS = "Images", "Rows and columns"
+DEFAULTS = ", ".join(sorted(DROPPED_BY_DEFAULT))
+
 
 def prepare(
     data: Annotated[
-        list[Path], typer.Argument(help="Parquet files, or folders of them, e.g. data/")
+        list[Path],
+        typer.Argument(help="Parquet files, or folders of them, e.g. data/", metavar="DATA"),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the prepared files.")] = Path("prepared"),
-    messages: Annotated[bool, typer.Option(help="Name the column messages, not prompt.")] = False,
-    prompt: Annotated[
-        PromptStyle, typer.Option(help="corrected: the tool's schema requires bbox_2d, not bbox.")
-    ] = PromptStyle.PUBLISHED,
-    chart: Annotated[
-        ChartPolicy, typer.Option(help="The chart rows, whose images are very large.")
-    ] = ChartPolicy.CAP,
-    min_side: Annotated[
-        int, typer.Option(min=1, help="Enlarge images below; 32 is right for all families.")
-    ] = 32,
-    max_side: Annotated[int | None, typer.Option(min=32, help="Reduce longer images.")] = None,
-    max_pixels: Annotated[int | None, typer.Option(min=1024, help="Reduce larger images.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the prepared files.", metavar="DIR")] = Path(
+        "prepared"
+    ),
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes for the images.", metavar="N", show_default="all cores"
+        ),
+    ] = None,
     validation: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Fraction for validation, by image.")
+        float, option(ROWS, "Fraction of the images kept for validation.", "F", min=0, max=0.5)
     ] = 0.0,
     keep: Annotated[
-        list[RowIssue] | None, typer.Option(help="Keep rows with this issue. Several times.")
+        list[RowIssue] | None,
+        option(ROWS, f"Keep rows with this issue. Dropped are {DEFAULTS}. Repeatable.", "ISSUE"),
     ] = None,
     drop: Annotated[
-        list[RowIssue] | None, typer.Option(help="Drop rows with this issue. Several times.")
+        list[RowIssue] | None,
+        option(ROWS, "Drop rows with this issue too. Repeatable.", "ISSUE"),
     ] = None,
+    chart: Annotated[
+        ChartPolicy,
+        option(ROWS, "Chart rows, whose images are very large: exclude, cap or keep.", "WHAT"),
+    ] = ChartPolicy.CAP,
+    messages: Annotated[bool, option(ROWS, "Name the column messages, not prompt.", None)] = False,
+    prompt: Annotated[
+        PromptStyle,
+        option(ROWS, "published, or corrected: the tool's schema requires bbox_2d.", "STYLE"),
+    ] = PromptStyle.PUBLISHED,
     unknown_columns: Annotated[
-        UnknownColumns, typer.Option(help="Columns that the data's schema does not have.")
+        UnknownColumns, option(ROWS, "drop or keep columns that the schema has not.", "WHAT")
     ] = UnknownColumns.DROP,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes for the images; default: all cores.")
-    ] = None,
+    max_pixels: Annotated[int | None, option(IMAGES, "Reduce larger images.", min=1024)] = None,
+    max_side: Annotated[int | None, option(IMAGES, "Reduce longer images.", min=32)] = None,
+    min_side: Annotated[
+        int, option(IMAGES, "Enlarge smaller ones; 32 is right for all families.", min=1)
+    ] = 32,
 ) -> None:
-    """Make training files of published ones: checked, one schema, sized. Goes on if interrupted."""
+    """Make training files of published or own rows: checked, one schema, images sized.
+
+    For whoever trains on the published data, or brings rows of the same form.
+    Writes parquet files, a report, and dataset_info.json for `swift rlhf`. The
+    same command goes on after an interruption.
+    """
     from rich.console import Console
 
     from swift_deepeyes.cli.prepare_tables import nothing_left, render

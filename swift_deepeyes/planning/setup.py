@@ -14,6 +14,7 @@ from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.planning.models import BF16, MODELS, ModelShape
 
 GB = 10**9
+MOST = 10**9  # of anything a user states: beyond, it is a slip, and overflows floats
 PUBLISHED_ROWS = 22_362 + 13_659 + 11_031
 IMAGE_MARKS = 2  # <|vision_start|> and <|vision_end|>
 MIN_IMAGE_TOKENS = 4  # qwen-vl-utils enlarges smaller images
@@ -55,14 +56,16 @@ class Tuning(StrEnum):
 class Lengths(FrozenModel):
     """Tokens and pixels of a trajectory."""
 
-    max_pixels: int = Field(default=2_007_040, ge=1024)  # of MAX_PIXELS in our scripts
+    max_pixels: int = Field(default=2_007_040, ge=1024, le=MOST)  # of MAX_PIXELS in our scripts
     prompt_text_tokens: int = Field(default=600, ge=1)  # system, question and instruction
-    max_prompt_tokens: int = Field(default=8192, ge=1)
-    max_response_tokens: int = Field(default=20_480, ge=1)
-    mean_turns: float = Field(default=2.5, ge=1)
-    mean_turn_tokens: int = Field(default=250, ge=1)
-    mean_crop_rate: float = Field(default=1, ge=0)  # crops per turn but the last; calls may fail
-    mean_crop_share: float = Field(default=0.25, gt=0)  # of the first image's tokens
+    max_prompt_tokens: int = Field(default=8192, ge=1, le=MOST)
+    max_response_tokens: int = Field(default=20_480, ge=1, le=MOST)
+    mean_turns: float = Field(default=2.5, ge=1, le=MOST)
+    mean_turn_tokens: int = Field(default=250, ge=1, le=MOST)
+    mean_crop_rate: float = Field(
+        default=1, ge=0, le=MOST
+    )  # crops per turn but the last; calls may fail
+    mean_crop_share: float = Field(default=0.25, gt=0, le=MOST)  # of the first image's tokens
     observation_text_tokens: int = Field(default=60, ge=0)
 
 
@@ -108,8 +111,8 @@ def mean_trajectory(lengths: Lengths, token_side: int) -> TrajectoryTokens:
 class JudgeSetup(FrozenModel):
     """One replica of the judge, and how much of a step it may cost."""
 
-    parameters: float = Field(default=72.7e9, gt=0)
-    gpus: int = Field(default=8, ge=1)
+    parameters: float = Field(default=72.7e9, gt=0, le=1e15)
+    gpus: int = Field(default=8, ge=1, le=MOST)
     asked_share: float = Field(default=1.0, gt=0, le=1)  # the rest is settled by rules or cache
 
 
@@ -118,23 +121,25 @@ class Setup(FrozenModel):
 
     model: ModelShape = MODELS["7b"]
     gpu: Gpu = GPUS["h100"]
-    gpus: int = Field(default=32, ge=1)
+    gpus: int = Field(default=32, ge=1, le=MOST)
     mode: Mode = Mode.SERVER
     tuning: Tuning = Tuning.FULL
     rollout_gpus: int | None = Field(default=None, ge=1)  # None: a quarter in server mode
     tensor_parallel: int | None = Field(default=None, ge=1)  # None: the model's
     rollout_memory_share: float = Field(default=0.85, gt=0, le=1)
-    prompts: int = Field(default=256, ge=1)
-    generations: int = Field(default=16, ge=2)
-    rows: int = Field(default=PUBLISHED_ROWS, ge=1)
-    steps: int = Field(default=80, ge=1)
+    prompts: int = Field(default=256, ge=1, le=MOST)
+    generations: int = Field(default=16, ge=2, le=MOST)
+    rows: int = Field(default=PUBLISHED_ROWS, ge=1, le=MOST)
+    steps: int = Field(default=80, ge=1, le=MOST)
     is_offloaded: bool = False  # weights and Adam in the nodes' memory (DeepSpeed's zero3_offload)
-    micro_steps_per_generation: int = Field(default=64, ge=1)
+    micro_steps_per_generation: int = Field(default=64, ge=1, le=MOST)
     lengths: Lengths = Lengths()
     judge: JudgeSetup = JudgeSetup()
 
     @model_validator(mode="after")
     def _enough_gpus(self) -> Setup:
+        if self._most_generating < 1:
+            raise ValueError("no GPU is left to train on: take more --gpus, or --colocate")
         if self.engine_gpus > self._most_generating:
             raise ValueError(
                 f"one engine needs {self.engine_gpus} GPUs, and {self._most_generating} can "

@@ -61,6 +61,8 @@ def find_sources(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
     for path in (path for given in inputs for path in _files_of(given)):
         if path.resolve().parent == out.resolve():
             raise PrepareError(f"{path}: --out must be another folder than the data's")
+        if any("\ud800" <= sign <= "\udfff" for sign in str(path)):  # JSON files hold the name
+            raise PrepareError(f"{path}: the name is not UTF-8; rename it")
         name = dataset_name(path)
         if name in found and found[name].resolve() != path.resolve():
             raise PrepareError(f"{path} and {found[name]} would both become {name}")

@@ -95,6 +95,8 @@ def _text(path: Path) -> str:
         return path.read_text(encoding=_ENCODING)
     except UnicodeDecodeError as error:
         raise _unreadable(path, f"is not UTF-8 text: {error}") from None
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _unreadable(path: Path, problem: str, where: str = "") -> BenchmarkError:
