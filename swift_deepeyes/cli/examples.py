@@ -1,4 +1,4 @@
-"""The examples at the end of each command's help. They are copied: no line is longer than 78."""
+"""The examples at the end of each command's help. They are copied: no line is longer than 79."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ swift-deepeyes eval vstar --data data/vstar_bench --out output/vstar \\
     --base-url http://127.0.0.1:8000/v1 --checkpoint output/run/checkpoint-80
 
 # The same with and without the tool, on the first 50 questions
-swift-deepeyes eval hrbench-4k --data data/hrbench --out output/hr --tool both \\
-    --limit 50 --base-url http://127.0.0.1:8000/v1 --max-pixels 2007040
+swift-deepeyes eval hrbench-4k --data data/hrbench --out output/hr \\
+    --tool both --limit 50 --base-url http://127.0.0.1:8000/v1 \\
+    --max-pixels 2007040
 """,
 }
