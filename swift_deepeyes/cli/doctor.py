@@ -5,11 +5,12 @@ Part of the command line (cli.py only registers it), so it prints.
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from swift_deepeyes.cli.command import option
 
 if TYPE_CHECKING:
     from swift_deepeyes.doctor.finding import Finding
@@ -18,37 +19,46 @@ if TYPE_CHECKING:
     from swift_deepeyes.settings import Settings
 
 NOT_HEALTHY = 1
+MACHINE, JUDGE, DATA, ROLLOUT = "Machine", "Judge", "Data and plugins", "Model and rollout server"
+AS_TRAINED = "As for swift rlhf."
 
 
 def doctor(
+    judge: Annotated[bool, option(JUDGE, "Check the judge.", None)] = True,
+    judge_cases: Annotated[
+        bool,
+        typer.Option(
+            "--judge-cases",
+            help="Put 491 labelled answers to the judge, only that.",
+            rich_help_panel=JUDGE,
+        ),
+    ] = False,
+    dataset: Annotated[
+        list[Path] | None,
+        option(DATA, "Parquet files: columns, and a sample of rows. Repeatable.", "FILE"),
+    ] = None,
     rollout: Annotated[
-        str | None, typer.Option(help="The rollout server, e.g. http://127.0.0.1:18902")
+        str | None, option(ROLLOUT, "The server, e.g. http://127.0.0.1:18902", "URL")
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="The policy, folder or name: how it sees images; with --rollout, if so."),
+        option(ROLLOUT, "The policy: how it sees images, and whether the server agrees.", "NAME"),
     ] = None,
-    model_type: Annotated[str | None, typer.Option(help="As for swift rlhf.")] = None,
-    template: Annotated[str | None, typer.Option(help="As for swift rlhf.")] = None,
-    max_pixels: Annotated[int | None, typer.Option(help="As for swift rlhf.")] = None,
-    dataset: Annotated[
-        list[Path] | None,
-        typer.Option(help="Parquet files: columns, and a sample of rows. Repeatable."),
-    ] = None,
-    port: Annotated[list[int] | None, typer.Option(help="Ports to look at. Repeatable.")] = None,
-    judge: Annotated[bool, typer.Option(help="Check the judge.")] = True,
-    judge_cases: Annotated[
-        bool,
-        typer.Option("--judge-cases", help="Put 491 labelled answers to the judge, only that."),
-    ] = False,
+    model_type: Annotated[str | None, option(ROLLOUT, AS_TRAINED, "NAME")] = None,
+    template: Annotated[str | None, option(ROLLOUT, AS_TRAINED, "NAME")] = None,
+    max_pixels: Annotated[int | None, option(ROLLOUT, AS_TRAINED)] = None,
     external_plugins: Annotated[
         list[Path] | None,
-        typer.Option(help="As for swift rlhf: models, templates or tools of yours. Repeatable."),
+        option(DATA, "Models, templates or tools of yours, as for swift rlhf. Repeatable.", "FILE"),
+    ] = None,
+    port: Annotated[
+        list[int] | None, option(MACHINE, "Ports to look at. Repeatable.", "PORT")
     ] = None,
 ) -> None:
     """Check a set-up before GPUs are spent: machine, settings, judge, data, rollout server, pixels.
 
-    Each finding says what to do. The exit code is 1 where something failed.
+    For whoever is about to start `swift rlhf`. Each finding says what to do.
+    The exit code is 1 where something failed.
     """
     from swift_deepeyes.doctor.finding import skipped
     from swift_deepeyes.doctor.hardware import check_hardware
@@ -101,6 +111,8 @@ def _datasets(paths: list[Path], plugins: list[Path]) -> list[Finding]:
 
 
 def _run_cases(settings: Settings) -> None:
+    import asyncio
+
     from swift_deepeyes.judge import make_judge
     from swift_deepeyes.judge.check import run_cases
 

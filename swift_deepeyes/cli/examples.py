@@ -38,7 +38,7 @@ swift-deepeyes plan --model 3b --lora --gpus 1 --gpu rtx4090 --colocate \\
 swift-deepeyes plan --model Qwen/Qwen3-VL-4B-Instruct --gpus 16 --full
 """,
     "doctor": """
-# This machine, versions, ports, settings and the judge of DEEPEYES_JUDGE_BASE_URL
+# This machine, versions, ports, settings, and the judge that they name
 swift-deepeyes doctor
 
 # Is my judge good enough? 491 labelled answers

@@ -34,7 +34,7 @@ def check_dataset(path: Path) -> list[Finding]:
     except FileNotFoundError:
         fix = "pass the path of a parquet file; bash scripts/download_data.sh fetches the three"
         return [failed(check, f"{path} is not there", fix)]
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, UnicodeError, pa.ArrowInvalid) as error:
         text = f"{path} cannot be read as parquet: {str(error).splitlines()[0]}"
         return [
             failed(check, text, "a parquet file; if it is one, copy it anew (compare its size)")

@@ -193,3 +193,25 @@ def test_one_line(
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == REFUSED, (done.exit_code, done.output)
     assert told in refused_in_one_line(done)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--port 99999", "port 99999: there is no such port"),
+        ("--dataset {}/nowhere", "nowhere is not there"),
+        ("--dataset {}", "cannot be read as parquet"),
+        ("--dataset {}/{odd}.parquet", "cannot be read as parquet"),
+        ("--rollout 127.0.0.1:80", "starts with http://"),
+        ("--rollout http://127.0.0.1:9 --model {}/nowhere", "nowhere is no folder"),
+    ],
+)
+def test_the_doctor_goes_on_to_the_end(line: str, told: str, hostile: Path) -> None:
+    """What is wrong is one finding among the others."""
+    arguments = line.replace("{}", str(hostile)).replace("{odd}", ODD).split()
+    done = CliRunner().invoke(app, ["doctor", "--no-judge", "--port", "1", *arguments])
+    assert done.exit_code == 1, done.output
+    assert "Traceback" not in done.output
+    finding = next(line for line in done.output.splitlines() if told in line)
+    assert finding.startswith("failed ")
+    assert " problem" in done.output.splitlines()[-1]
