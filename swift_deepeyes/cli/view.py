@@ -9,21 +9,31 @@ import typer
 
 
 def view(
-    directory: Annotated[Path, typer.Argument(help="A log directory (DEEPEYES_LOG_DIR).")],
+    directories: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A log directory (DEEPEYES_LOG_DIR, or --out of an evaluation); several are "
+            "compared on one page."
+        ),
+    ],
     output: Annotated[
-        Path | None, typer.Option(help="The HTML file.  [default: DIRECTORY/trajectories.html]")
+        Path | None,
+        typer.Option(
+            help="The HTML file.  [default: trajectories.html in the directory, comparison.html in "
+            "the first of several]"
+        ),
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve it on 127.0.0.1 instead.")] = False,
     port: Annotated[int, typer.Option(help="With --serve; 0: any free port.")] = 8765,
     max_megabytes: Annotated[float, typer.Option(min=1, help="Size of the page, about.")] = 100,
     max_trajectories: Annotated[int, typer.Option(min=1, help="More are sampled.")] = 10_000,
 ) -> None:
-    """Show a run's trajectories as one HTML file that needs no network."""
+    """Show a run's trajectories, or two runs beside each other, as one HTML file."""
     from swift_deepeyes.viewer.build import PageLimits
     from swift_deepeyes.viewer.output import serve_page, write_page
 
     limits = PageLimits(max_megabytes=max_megabytes, max_trajectories=max_trajectories)
     if serve:
-        serve_page(directory, limits, port, typer.echo)
+        serve_page(directories, limits, port, typer.echo)
     else:
-        write_page(directory, limits, output, typer.echo)
+        write_page(directories, limits, output, typer.echo)

@@ -89,6 +89,7 @@ class Episode:
             turns=tuple(self._turns),
             source_images=images.source_count,
             crops=len(images) - images.source_count,
+            view_sizes=images.view_sizes,
             toolbox=None if self._toolbox is None else self._toolbox.name,
             stop_reason=self.stop_reason,
             prompt_opens_thought=self._prompt_opens_thought,

@@ -72,6 +72,7 @@ class ConversationImages:
         self._sources = tuple(sources)
         self._new: list[NewImage] = []
         self._pngs: list[str] = []
+        self._view_sizes: dict[int, Size] = {}
         self._cache = cache
         self._maker = ViewMaker(load, recipe, crop_source is CropSource.ORIGINAL)
         self._limits = limits
@@ -88,6 +89,11 @@ class ConversationImages:
     def strings(self) -> list[str]:
         """All image strings in `<image>` order, as ms-swift wants them."""
         return [*self._sources, *self._pngs]
+
+    @property
+    def view_sizes(self) -> tuple[Size | None, ...]:
+        """Width and height of each view, in `<image>` order; None: never opened, or no view."""
+        return tuple(map(self._view_sizes.get, range(len(self))))
 
     def show(self, index: int) -> ImageView:
         """The image as the model saw it. Raises IndexError or `UnreadableImageError`."""
@@ -115,6 +121,8 @@ class ConversationImages:
     def add(self, new: NewImage) -> str:
         """Append an image to the conversation and encode it, once. Returns the base64 PNG."""
         png = to_png(new.image)
+        with suppress(ValueError, AssertionError):  # the model has no view of it
+            self._view_sizes[len(self)] = self.recipe.view_size(new.size)
         self._new.append(new)
         self._pngs.append(png)
         return png
@@ -128,7 +136,9 @@ class ConversationImages:
         return tokens
 
     def _cached(self, index: int) -> CachedView:
-        return self._cache.view(self._sources[index], self._maker)
+        cached = self._cache.view(self._sources[index], self._maker)
+        self._view_sizes[index] = Size(*cached.view.size)
+        return cached
 
     def _view_of_new(self, new: NewImage) -> ImageView:
         try:

@@ -90,12 +90,14 @@ class Trajectory(FrozenModel):
     """The whole episode. `images` counts sources and crops, in `<image>` order.
 
     `prompt_opens_thought`: whether each turn's prompt ends with an open `<think>`, as templates of
-    thinking models write it; None: not known.
+    thinking models write it; None: not known. `view_sizes`: width and height in pixels at which the
+    model saw each image, in `<image>` order; None where nothing had to know it.
     """
 
     turns: tuple[TurnRecord, ...] = ()
     source_images: int
     crops: int = 0
+    view_sizes: tuple[tuple[int, int] | None, ...] = ()
     toolbox: str | None = None
     stop_reason: StopReason | None = None
     prompt_opens_thought: bool | None = None

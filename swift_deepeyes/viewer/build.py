@@ -1,4 +1,4 @@
-"""From a log directory to a page; whatever the page leaves out is said in a note."""
+"""From log directories to a page; whatever the page leaves out is said in a note."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.record.reader import LogDirectory, read_log
-from swift_deepeyes.record.record import RUN_FILE, LoggedTrajectory
-from swift_deepeyes.viewer.curves import all_metrics, main_curves, names_of_terms, stacks
-from swift_deepeyes.viewer.document import MAX_TEXT_CHARACTERS, Document, Json
-from swift_deepeyes.viewer.images import (
-    ImageState,
-    PageImage,
-    PageImages,
-    WantedImage,
-    count_states,
+from swift_deepeyes.viewer.curves import (
+    all_metrics,
+    by_step,
+    main_curves,
+    names_of_terms,
+    stacks,
 )
+from swift_deepeyes.viewer.document import Document, Json, row_key
+from swift_deepeyes.viewer.images import PageImages, WantedImage
+from swift_deepeyes.viewer.notes import notes_on_images, notes_on_runs, notes_on_texts
 from swift_deepeyes.viewer.page import embedded_json, render_page
-from swift_deepeyes.viewer.sample import sample_groups, spread_over_steps
+from swift_deepeyes.viewer.pair import telling_pair
+from swift_deepeyes.viewer.prompts import prompt_key
+from swift_deepeyes.viewer.runs import Run, read_runs
+from swift_deepeyes.viewer.sample import spread_over_steps
+from swift_deepeyes.viewer.wanted import CopySides, images_of_run
 
 _MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class PageLimits:
-    """How large a page may get. Sides in pixels of the copies that are embedded."""
+    """How large a page may get."""
 
     max_megabytes: float = 100.0
     max_trajectories: int = 10_000
-    source_side: int = 768
-    crop_side: int = 448
+    sides: CopySides = CopySides()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,120 +44,94 @@ class Page:
     notes: tuple[str, ...]
 
 
-def build_page(path: Path, limits: PageLimits, made: PageImages | None = None) -> Page:
-    """Read the log in `path` and make its page. Raises `LogError` where there is none."""
-    log = read_log(path)
-    items = sample_groups(log.trajectories, limits.max_trajectories)
-    wanted = wanted_images(log, items, limits)
-    document = Document({item.name: number for number, item in enumerate(wanted)})
-    document.add_all(items)
+def build_page(
+    paths: Path | Sequence[Path], limits: PageLimits, made: PageImages | None = None
+) -> Page:
+    """Read the log in a directory, or those that are compared, and make their page.
+
+    Raises `LogError` where there is none.
+    """
+    runs = read_runs([paths] if isinstance(paths, Path) else paths, limits.max_trajectories)
+    of_runs = [images_of_run(run, limits.sides) for run in runs]
+    wanted = _in_turns([of_run.sources for of_run in of_runs])
+    wanted += _in_turns([of_run.crops for of_run in of_runs])
+    numbers = {item.key: number for number, item in enumerate(wanted)}
+    document = Document(numbers, [of_run.views for of_run in of_runs])
+    _fill(document, runs)
     text_bytes = len(embedded_json([document.rows, document.details, document.texts]).encode())
     budget = max(0, int(limits.max_megabytes * _MEGABYTE) - text_bytes)
-    by_name = (made or PageImages()).images(wanted, budget)
-    images = [by_name[item.name] for item in wanted]
+    images = (made or PageImages()).images(wanted, budget)
     notes = (
-        *_notes_on_log(log),
-        *_notes_on_sample(log, items),
-        *_notes_on_texts(document),
-        *_notes_on_images(images, limits),
-        *_notes_on_unstored(items),
+        *notes_on_runs(runs),
+        *notes_on_texts(document),
+        *notes_on_images(images, limits.max_megabytes),
     )
-    html = b"".join(render_page(_head(log, notes), document, images))
-    return Page(html, len(items), notes)
+    copies = [images[item.key] for item in wanted]
+    html = b"".join(render_page(_head(runs, notes), document, copies))
+    return Page(html, len(document.rows), notes)
 
 
-def wanted_images(
-    log: LogDirectory, items: Sequence[LoggedTrajectory], limits: PageLimits
-) -> list[WantedImage]:
-    """Every image once, the most useful first: sources before crops, each spread over the steps."""
-    sources: list[tuple[int, str]] = []
-    crops: list[tuple[int, str]] = []
-    for item in items:
-        count = item.trajectory.source_images
-        # An image that the log could not store has the name "".
-        sources += [(item.step, name) for name in item.images[:count] if name]
-        crops += [(item.step, name) for name in item.images[count:] if name]
-    source_names = dict.fromkeys(spread_over_steps(dict.fromkeys(sources)))
-    crop_names = dict.fromkeys(spread_over_steps(dict.fromkeys(crops)))
-    ordered = [(name, limits.source_side) for name in source_names]
-    ordered += [(name, limits.crop_side) for name in crop_names if name not in source_names]
-    return [WantedImage(name, log.image_path(name), side) for name, side in ordered]
+def _in_turns(of_runs: Sequence[Sequence[WantedImage]]) -> list[WantedImage]:
+    """One of each run, then the second of each: where room ends, it ends for all of them."""
+    return list(
+        spread_over_steps((run, item) for run, wanted in enumerate(of_runs) for item in wanted)
+    )
 
 
-def _head(log: LogDirectory, notes: Sequence[str]) -> Json:
-    run = log.run
+def _fill(document: Document, runs: Sequence[Run]) -> None:
+    """Rows in the log's order; of several runs, what answers the same prompt stands together."""
+    placed = [(item, run.number) for run in runs for item in run.items]
+    if len(runs) > 1:
+        places: dict[object, int] = {}
+        for item, _ in placed:
+            places.setdefault(prompt_key(item), len(places))
+        placed.sort(key=lambda one: (one[0].step, places[prompt_key(one[0])], one[1]))
+    for item, run in placed:
+        document.add(item, run)
+
+
+def _head(runs: Sequence[Run], notes: Sequence[str]) -> Json:
+    items = [item for run in runs for item in run.items]
     return {
-        "run": None if run is None else run.model_dump(mode="json"),
-        "directory": log.path.resolve().name,
-        "logged": len(log.trajectories),
+        "runs": [_about(run) for run in runs],
         "notes": notes,
-        "terms": [name for name in names_of_terms(log.trajectories) if name != "accuracy"],
+        "terms": [name for name in names_of_terms(items) if name != "accuracy"],
+        "pair": _pair(runs),
         "curves": [
-            curve.model_dump(mode="json") for curve in main_curves(log.trajectories, log.metrics)
+            curve.model_dump(mode="json") | {"run": run.number}
+            for run in runs
+            for curve in main_curves(run.log.trajectories, run.log.metrics)
         ],
-        "stacks": [stack.model_dump(mode="json") for stack in stacks(log.trajectories)],
-        "metrics": [curve.model_dump(mode="json") for curve in all_metrics(log.metrics)],
+        "stacks": [
+            stack.model_dump(mode="json") | {"run": run.number}
+            for run in runs
+            for stack in stacks(run.log.trajectories)
+        ],
+        "metrics": [
+            curve.model_dump(mode="json") | {"run": run.number}
+            for run in runs
+            for curve in all_metrics(run.log.metrics)
+        ],
     }
 
 
-def _notes_on_log(log: LogDirectory) -> list[str]:
-    skipped = log.skipped
-    notes = []
-    if skipped.half_written:
-        notes.append(f"{_count(skipped.half_written, 'half-written last line')} skipped")
-    if skipped.unreadable:
-        notes.append(f"{_count(skipped.unreadable, 'unreadable line')} skipped")
-    if skipped.repeated:
-        notes.append(f"{_count(skipped.repeated, 'trajectory')} logged again; the last counts")
-    if skipped.values:
-        fields = ", ".join(f"{name} {count:,}" for name, count in skipped.values.most_common())
-        notes.append(f"values that cannot be read are left out, in lines: {fields}")
-    if skipped.newer:
-        lines = _count(skipped.newer, "line")
-        notes.append(f"{lines} of a later format: what this version does not know is not shown")
-    if log.run is None and (log.path / RUN_FILE).exists():
-        notes.append(f"{RUN_FILE} cannot be read")
-    is_training = log.run is None or log.run.kind == "train"
-    if is_training and not log.metrics:
-        notes.append("no readable metrics file: the curves come from the trajectories")
-    return notes
+def _pair(runs: Sequence[Run]) -> list[str] | None:
+    """The keys of the rows that the page opens on; of two runs, one of each where they have it."""
+    first, *others = runs
+    for right, wrong in (*((first, run) for run in others), *((run, first) for run in runs)):
+        if pair := telling_pair(right.items, wrong.items):
+            return [row_key(pair[0], right.number), row_key(pair[1], wrong.number)]
+    return None
 
 
-def _notes_on_sample(log: LogDirectory, items: Sequence[LoggedTrajectory]) -> list[str]:
-    if len(items) == len(log.trajectories):
-        return []
-    shown, logged = f"{len(items):,}", f"{len(log.trajectories):,}"
-    return [f"{shown} of {logged} trajectories shown: whole groups, spread over the steps"]
-
-
-def _notes_on_texts(document: Document) -> list[str]:
-    if not document.shortened:
-        return []
-    texts = _count(document.shortened, "text")
-    return [f"{texts} over {MAX_TEXT_CHARACTERS:,} characters shown without the middle"]
-
-
-def _notes_on_images(images: Sequence[PageImage], limits: PageLimits) -> list[str]:
-    counts = count_states(images)
-    notes = []
-    if counts[ImageState.OVER_BUDGET]:
-        left_out = f"{counts[ImageState.OVER_BUDGET]:,} of {_count(len(images), 'image')}"
-        notes.append(
-            f"{left_out} not embedded: the page is limited to {limits.max_megabytes:g} MB "
-            "(--max-megabytes)"
-        )
-    if counts[ImageState.MISSING]:
-        notes.append(f"{_count(counts[ImageState.MISSING], 'image file')} missing")
-    if counts[ImageState.UNREADABLE]:
-        notes.append(f"{_count(counts[ImageState.UNREADABLE], 'image file')} unreadable")
-    return notes
-
-
-def _notes_on_unstored(items: Sequence[LoggedTrajectory]) -> list[str]:
-    unstored = sum(name == "" for item in items for name in item.images)
-    return [f"{_count(unstored, 'image')} not stored by the log"] if unstored else []
-
-
-def _count(number: int, noun: str) -> str:
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number:,} {noun if number == 1 else plural}"
+def _about(run: Run) -> Json:
+    info = run.log.run
+    steps = list(by_step(run.log.trajectories))
+    return {
+        "name": run.name,
+        "kind": info and info.kind,
+        "started": info and info.started,
+        "settings": dict(info.settings) if info else {},
+        "logged": len(run.log.trajectories),
+        "steps": [steps[0], steps[-1]],
+    }

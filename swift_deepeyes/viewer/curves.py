@@ -15,6 +15,7 @@ from enum import StrEnum
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.metrics.counts import CROP_SHARE, FORMAT_ERROR_SHARE, PREFIX, TERMS, sums_of
 from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
+from swift_deepeyes.viewer.metric_groups import group_of, place_of
 
 Point = tuple[int, float]
 Steps = Mapping[int, list[LoggedTrajectory]]
@@ -33,7 +34,8 @@ class CurveUnit(StrEnum):
 class Curve(FrozenModel):
     """One value over the steps. `origin` is where the points come from, for the reader.
 
-    `falls` asks the page to mark where the curve fell under half of its peak for good.
+    `falls` asks the page to mark where the curve fell under half of its peak for good; `group` is
+    what it is about, among the metrics of a file.
     """
 
     title: str
@@ -41,6 +43,7 @@ class Curve(FrozenModel):
     points: tuple[Point, ...]
     origin: str
     falls: bool = False
+    group: str = ""
 
 
 class Stack(FrozenModel):
@@ -61,7 +64,8 @@ class _Chosen(FrozenModel):
     falls: bool = False
 
 
-_TERMS_WITH_A_CURVE = ("accuracy", "format")  # as accuracy and format errors
+# As accuracy, as format errors, and as crops of right answers.
+_TERMS_WITH_A_CURVE = ("accuracy", "format", "tool")
 _REWARD = _Chosen(title="Reward", unit=CurveUnit.NUMBER, name="reward")
 _CHOSEN = (
     _REWARD,
@@ -77,7 +81,7 @@ _CHOSEN = (
     _Chosen(
         title="Calls that worked", unit=CurveUnit.SHARE, name=PREFIX + "tool_calls/success_rate"
     ),
-    _Chosen(title="Crop, share of the image", unit=CurveUnit.SHARE, name=PREFIX + "crops/area"),
+    _Chosen(title="Area of a crop", unit=CurveUnit.SHARE, name=PREFIX + "crops/area"),
     _Chosen(title="Turns", unit=CurveUnit.NUMBER, name=PREFIX + "turns/mean"),
 )
 
@@ -104,14 +108,20 @@ def names_of_terms(items: Sequence[LoggedTrajectory]) -> tuple[str, ...]:
 
 
 def all_metrics(metrics: Sequence[MetricsLine]) -> tuple[Curve, ...]:
-    """Every value of the metrics file under its own name."""
+    """Every value of the metrics file under its own name, by group."""
     points: dict[str, list[Point]] = defaultdict(list)
     for line in metrics:
         for name, value in line.values.items():
             points[name].append((line.step, value))
     return tuple(
-        Curve(title=name, unit=CurveUnit.NUMBER, points=tuple(points[name]), origin=_FROM_FILE)
-        for name in sorted(points)
+        Curve(
+            title=name,
+            unit=CurveUnit.NUMBER,
+            points=tuple(points[name]),
+            origin=_FROM_FILE,
+            group=group_of(name),
+        )
+        for name in sorted(points, key=place_of)
     )
 
 

@@ -7,13 +7,15 @@ details come in blocks that the page parses when it needs one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, TurnRecord
-from swift_deepeyes.record.crops import CallImages, images_of_calls
+from swift_deepeyes.record.crops import CallImages, ImageSize, images_of_calls
 from swift_deepeyes.record.record import LoggedTrajectory
+from swift_deepeyes.viewer.images import ImageKey, ImageKind
+from swift_deepeyes.viewer.prompts import prompt_key
 from swift_deepeyes.viewer.sample import group_key
 
 MAX_TEXT_CHARACTERS = 40_000
@@ -29,28 +31,40 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Document:
-    """The page's rows, details and shared texts, filled one trajectory at a time."""
+    """The page's rows, details and shared texts, filled one trajectory at a time.
 
-    image_numbers: Mapping[str, int]
+    `image_numbers`: the places of the copies among the page's images; `views`: the size of the
+    model's view of each run's images, by name.
+    """
+
+    image_numbers: Mapping[ImageKey, int]
+    views: Sequence[Mapping[str, ImageSize]] = ()
     rows: list[Json] = field(default_factory=list)
     details: list[Json] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     shortened: int = 0
     _text_numbers: dict[str, int] = field(default_factory=dict)
     _group_numbers: dict[object, int] = field(default_factory=dict)
+    _prompt_numbers: dict[object, int] = field(default_factory=dict)
 
-    def add_all(self, items: Sequence[LoggedTrajectory]) -> None:
-        """Add trajectories in the order in which the table first shows them."""
+    def add_all(self, items: Iterable[LoggedTrajectory], run: int = 0) -> None:
+        """Add trajectories of a run in the order in which the table first shows them."""
         for item in items:
-            self.rows.append(self._row(item))
-            self.details.append(self._detail(item))
+            self.add(item, run)
 
-    def _row(self, item: LoggedTrajectory) -> Json:
+    def add(self, item: LoggedTrajectory, run: int) -> None:
+        """Add one trajectory."""
+        self.rows.append(self._row(item, run))
+        self.details.append(self._detail(item, run))
+
+    def _row(self, item: LoggedTrajectory, run: int) -> Json:
         failed = failed_calls(item)
-        group = self._group_numbers.setdefault(group_key(item), len(self._group_numbers))
         return {
+            "key": row_key(item, run),
             "id": item.id,
-            "group": group,
+            "run": run,
+            "group": _numbered(self._group_numbers, (run, group_key(item))),
+            "prompt": _numbered(self._prompt_numbers, prompt_key(item)),
             "step": item.step,
             "split": item.split,
             "source": item.source,
@@ -72,7 +86,7 @@ class Document:
             "format": list(item.score.format_errors),
         }
 
-    def _detail(self, item: LoggedTrajectory) -> Json:
+    def _detail(self, item: LoggedTrajectory, run: int) -> Json:
         images = images_of_calls(item.trajectory)
         return {
             "rank": item.rank,
@@ -82,8 +96,10 @@ class Document:
             "reference": self._cut(item.reference),
             "answer": None if item.score.answer is None else self._cut(item.score.answer),
             "prompt": [[message.role, self._shared(message.text)] for message in item.prompt],
-            "images": [self.image_numbers.get(name) for name in item.images],
+            "images": self._copies(item, run, ImageKind.FILE),
+            "views": self._copies(item, run, ImageKind.VIEW),
             "sizes": item.image_sizes,
+            "viewSizes": self._view_sizes(item, run),
             "sources": min(max(item.trajectory.source_images, 0), _MAX_SOURCES),
             "toolbox": item.trajectory.toolbox,
             "tokens": item.turn_tokens,
@@ -99,6 +115,13 @@ class Document:
             },
             "rewards": _numbers(item.rewards),
         }
+
+    def _copies(self, item: LoggedTrajectory, run: int, kind: ImageKind) -> list[int | None]:
+        return [self.image_numbers.get(ImageKey(run, name, kind)) for name in item.images]
+
+    def _view_sizes(self, item: LoggedTrajectory, run: int) -> list[ImageSize | None]:
+        views = self.views[run] if run < len(self.views) else {}
+        return [views.get(name) for name in item.images]
 
     def _turn(self, turn: TurnRecord, images: tuple[CallImages, ...]) -> Json:
         return {
@@ -131,6 +154,15 @@ class Document:
         return (
             f"{text[:half]}\n[… {left_out:,} characters left out by the viewer …]\n{text[-half:]}"
         )
+
+
+def row_key(item: LoggedTrajectory, run: int) -> str:
+    """Names a trajectory on the page; runs may use the same ids."""
+    return item.id if run == 0 else f"{run}:{item.id}"
+
+
+def _numbered(numbers: dict[object, int], key: object) -> int:
+    return numbers.setdefault(key, len(numbers))
 
 
 def failed_calls(item: LoggedTrajectory) -> list[CallRecord]:

@@ -5,7 +5,7 @@ Says, and does not print: the command hands in where its lines go.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from swift_deepeyes.record.reader import LogError
@@ -15,14 +15,21 @@ from swift_deepeyes.viewer.serving import LivePage, make_server
 __all__ = ["LogError", "serve_page", "write_page"]
 
 PAGE_FILE = "trajectories.html"
+COMPARISON_FILE = "comparison.html"
 
 Say = Callable[[str], object]
 
 
-def write_page(directory: Path, limits: PageLimits, output: Path | None, say: Say) -> Path:
-    """Write the page to `output`, or into the log directory. Raises `LogError`."""
-    page = build_page(directory, limits)
-    file = output or directory / PAGE_FILE
+def write_page(
+    directories: Path | Sequence[Path], limits: PageLimits, output: Path | None, say: Say
+) -> Path:
+    """Write the page of one log, or of several beside each other, to `output`.
+
+    Without it, into the first log's directory. Raises `LogError`.
+    """
+    paths = [directories] if isinstance(directories, Path) else directories
+    page = build_page(paths, limits)
+    file = output or paths[0] / (PAGE_FILE if len(paths) == 1 else COMPARISON_FILE)
     if file.is_dir():
         raise LogError(f"{file} is a directory; --output names a file.")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -35,9 +42,10 @@ def write_page(directory: Path, limits: PageLimits, output: Path | None, say: Sa
     return file
 
 
-def serve_page(directory: Path, limits: PageLimits, port: int, say: Say) -> None:
+def serve_page(directories: Path | Sequence[Path], limits: PageLimits, port: int, say: Say) -> None:
     """Serve the page until Ctrl-C. Raises `LogError` where there is no log or no such port."""
-    page = LivePage(directory, limits)
+    paths = [directories] if isinstance(directories, Path) else directories
+    page = LivePage(paths, limits)
     page.html()
     try:
         server = make_server(page, port)
@@ -46,7 +54,8 @@ def serve_page(directory: Path, limits: PageLimits, port: int, say: Say) -> None
     with server:
         host, used_port = server.server_address[:2]
         say(
-            f"http://{host!s}:{used_port}/ shows {directory}; reload to see new steps, Ctrl-C ends."
+            f"http://{host!s}:{used_port}/ shows {', '.join(map(str, paths))}; "
+            "reload to see new steps, Ctrl-C ends."
         )
         try:
             server.serve_forever()

@@ -24,15 +24,24 @@ _TEMPLATE = "page.html"
 # In this order: each may use what stands before it.
 _SCRIPTS = (
     "elements.js",
+    "values.js",
     "store.js",
-    "charts.js",
+    "scale.js",
+    "chart.js",
+    "curves.js",
+    "settings.js",
     "filters.js",
     "table.js",
+    "image.js",
+    "crop.js",
     "tags.js",
-    "scene.js",
     "turns.js",
-    "detail.js",
-    "app.js",
+    "verdict.js",
+    "prompt.js",
+    "comparison.js",
+    "trajectory.js",
+    "selection.js",
+    "page.js",
 )
 # JSON needs none of these outside strings, and inside strings an escape means the same.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,9 +25,9 @@ _Fingerprint = tuple[tuple[str, int, int], ...]
 
 @dataclass(slots=True)
 class LivePage:
-    """The page of a log directory as it is now; made anew only if a file has changed."""
+    """The page of log directories as they are now; made anew only if a file has changed."""
 
-    path: Path
+    paths: Sequence[Path]
     limits: PageLimits
     _images: PageImages = field(default_factory=PageImages)
     _fingerprint: _Fingerprint | None = None
@@ -38,15 +39,17 @@ class LivePage:
         with self._lock:
             fingerprint = self._look()
             if fingerprint != self._fingerprint:
-                page = build_page(self.path, self.limits, self._images)
+                page = build_page(self.paths, self.limits, self._images)
                 self._html, self._fingerprint = page.html, fingerprint
             return self._html
 
     def _look(self) -> _Fingerprint:
-        files = [*sorted((self.path / TRAJECTORIES_FOLDER).glob("*.jsonl"))]
-        files += [self.path / METRICS_FILE, self.path / RUN_FILE]
+        files: list[Path] = []
+        for path in self.paths:
+            files += sorted((path / TRAJECTORIES_FOLDER).glob("*.jsonl"))
+            files += [path / METRICS_FILE, path / RUN_FILE]
         stats = ((file, file.stat()) for file in files if file.is_file())
-        return tuple((file.name, stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+        return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
 
 
 def make_server(page: LivePage, port: int) -> ThreadingHTTPServer:

@@ -76,7 +76,8 @@ def hostile_item(image: str = "") -> LoggedTrajectory:
 def write_hostile_log(path: Path) -> None:
     image = store_image(path, png(Image.new("RGB", (80, 60), "teal")))
     items = [hostile_item(image).model_copy(update={"step": step}) for step in (1, 2)]
-    items[1] = items[1].model_copy(update={"id": "second"})
+    other = {"id": "second", "source": "vstar", "category": None}
+    items[1] = items[1].model_copy(update=other)
     write_lines(path, items)
     info = RunInfo(kind=ATTACK, name=ATTACK, started=ATTACK, settings={ATTACK: ATTACK})
     (path / "run.json").write_text(info.model_dump_json())

@@ -109,8 +109,9 @@ def _group(
     for rollout in range(rollouts):
         episode = make_episode(image, starter)
         is_right = play(scene, episode, habits_at(step - 1, steps), rng)
-        item = _logged(path, scene, episode, f"{step:03d}-{group}-{rollout}", is_right, rng)
-        items.append(item.model_copy(update={"step": step, "group": group}))
+        name = f"{step:03d}-{group}-{rollout}"
+        item = _logged(path, scene, episode, name, is_right, rng)
+        items.append(item.model_copy(update={"step": step, "group": group, "index": group}))
     mean = sum(item.score.total for item in items) / len(items)
     return [
         item.model_copy(update={"advantage": round(item.score.total - mean, 3)}) for item in items
@@ -133,7 +134,6 @@ def _logged(
         group="",
         step=0,
         source=scene.source,
-        index=str(rng.randrange(20_000)),
         prompt=(
             PromptMessage(role="system", text=_SYSTEM),
             PromptMessage(role="user", text=f"<image>\n{scene.question}{TURN_INSTRUCTION}"),

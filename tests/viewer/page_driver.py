@@ -18,10 +18,10 @@ IS_READ = (
 )
 
 
-def show(browser: Chrome, log: Path, anchor: str = "") -> None:
-    """Write the log's page beside it and open it."""
+def show(browser: Chrome, log: Path, anchor: str = "", *others: Path) -> None:
+    """Write the page of a log, and of those that it is compared with, beside it, and open it."""
     page = log / "page.html"
-    page.write_bytes(build_page(log, PageLimits()).html)
+    page.write_bytes(build_page([log, *others], PageLimits()).html)
     browser.get("about:blank")
     complaints(browser)  # forgets those of the page before
     browser.get(page.as_uri() + (f"#{quote(anchor, safe='')}" if anchor else ""))
@@ -35,7 +35,7 @@ def complaints(browser: Chrome) -> list[Any]:
 
 def shown_ids(browser: Chrome) -> list[str]:
     script = (
-        "return [...document.querySelectorAll('#table tbody tr[data-id]')].map(r => r.dataset.id)"
+        "return [...document.querySelectorAll('#table tbody tr[data-key]')].map(r => r.dataset.key)"
     )
     ids: list[str] = browser.execute_script(script)
     return ids

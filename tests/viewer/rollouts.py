@@ -66,11 +66,13 @@ def make_starter() -> EpisodeStarter:
     )
 
 
-def make_episode(image: str, starter: EpisodeStarter, max_turns: int = 4) -> Episode:
+def make_episode(
+    image: str, starter: EpisodeStarter, max_turns: int = 4, view_pixels: int = _VIEW_PIXELS
+) -> Episode:
     """An episode over one image, of which the model sees a smaller view."""
     host = Host(
         # Without `fetch_image`, which brings in torch; a rescaled view is what matters here.
-        recipe=ViewRecipe(rescale_pixels=_VIEW_PIXELS, resizes=False),
+        recipe=ViewRecipe(rescale_pixels=view_pixels, resizes=False),
         frame=Frame.PIXEL,
         load=_load,
         count_tokens=len,

@@ -53,7 +53,7 @@ def red_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_boxes_lie_on_the_pixels_that_were_cut(browser: Chrome, red_log: Path) -> None:
     show(browser, red_log, "item-0")
     wait_for_images(browser)
-    area, drawn = place_of(browser, ".scene img"), browser.execute_script(OUTLINE)
+    area, drawn = place_of(browser, ".view .boxed-image img"), browser.execute_script(OUTLINE)
     source = [drawn[0] - area[0], drawn[1] - area[1], drawn[2] - area[0], drawn[3] - area[1]]
     scale = [1600 / area[2], 1000 / area[3]] * 2
     # The view rounds to whole pixels, each 1.6 of the source.
@@ -81,7 +81,7 @@ def test_a_missing_source_says_so_and_keeps_its_boxes(browser: Chrome, red_log: 
     images[0].unlink()
     try:
         show(browser, red_log, "item-0")
-        assert "the image file is missing" in text_of(browser, ".scene")
+        assert "the image file is missing" in text_of(browser, ".boxed-image")
         assert len(browser.find_elements(By.CSS_SELECTOR, ".box .outline")) == 1
         assert "2 image files missing" in text_of(browser, "#notes")
     finally:
@@ -103,8 +103,8 @@ def is_red(pixel: Any) -> bool:
 
 
 def red_extent(browser: Chrome) -> list[float]:
-    """Where the screen shows the red rectangle, within the scene."""
-    x, y, width, height = place_of(browser, ".scene")
+    """Where the screen shows the red rectangle, within the image."""
+    x, y, width, height = place_of(browser, ".boxed-image")
     picture = np.asarray(Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB"))
     left, top = int(x), int(y)
     part = picture[top : int(y + height), left : int(x + width)].astype(int)

@@ -66,7 +66,8 @@ def test_hostile_texts_do_not_run_and_are_shown_literally(browser: Chrome, tmp_p
         ".calls .label",
         ".prompt",
         ".observation",
-        "h2 a",
+        ".trajectory-id",
+        "h2",
         "#title",
     ):
         assert ATTACK in text_of(browser, place), place
@@ -141,20 +142,20 @@ def test_keys_links_and_the_group(
 ) -> None:
     target = run_items[-1]
     show(browser, run_path, target.id)
-    assert text_of(browser, "h2 a") == target.id
+    assert text_of(browser, ".trajectory-id") == target.id
     members = {item.id for item in run_items if item.group == target.group}
     buttons = browser.find_elements(By.CSS_SELECTOR, ".member")
-    assert {button.get_attribute("data-id") for button in buttons} == members
-    other = next(b for b in buttons if b.get_attribute("data-id") != target.id)
-    name = other.get_attribute("data-id")
+    assert {button.get_attribute("data-key") for button in buttons} == members
+    other = next(b for b in buttons if b.get_attribute("data-key") != target.id)
+    name = other.get_attribute("data-key")
     other.click()
-    assert text_of(browser, "h2 a") == name
+    assert text_of(browser, ".trajectory-id") == name
     assert browser.current_url.endswith(f"#{name}")
     order = sorted(run_items, key=lambda item: (item.step, item.group, item.id))
     browser.execute_script(f"location.hash = '#{order[0].id}'")
-    WebDriverWait(browser, 5).until(lambda driver: text_of(driver, "h2 a") == order[0].id)
+    WebDriverWait(browser, 5).until(lambda driver: text_of(driver, ".trajectory-id") == order[0].id)
     press(browser, "j", "j", "k")
-    assert text_of(browser, "h2 a") == order[1].id
+    assert text_of(browser, ".trajectory-id") == order[1].id
 
 
 def test_a_step_can_be_chosen_in_a_curve(

@@ -20,7 +20,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     write_lines(tmp_path, [make_item(0)])
-    with make_server(LivePage(tmp_path, PageLimits()), 0) as server:
+    with make_server(LivePage([tmp_path], PageLimits()), 0) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/"

@@ -12,6 +12,7 @@ const TOOL_USE = {
 
 // Each filter: its label, its options, and whether a row matches the chosen option.
 const FILTERS = [
+  { name: "run", label: "Run", options: isComparison ? head.runs.map((_, at) => String(at)) : [], told: (at) => head.runs[at].name, matches: (row, value) => row.run === Number(value) },
   { name: "source", label: "Source", options: distinct(rows.map((row) => row.source)), matches: (row, value) => row.source === value },
   { name: "category", label: "Category", options: distinct(rows.map((row) => row.category)), matches: (row, value) => row.category === value },
   { name: "split", label: "Split", options: distinct(rows.map((row) => row.split)), matches: (row, value) => row.split === value },
@@ -93,7 +94,7 @@ function showFilters(form, changed) {
       if (value === ANY) wanted.choices.delete(filter);
       else wanted.choices.set(filter, value);
       changed();
-    }, { id: `filter-${filter.name}` }));
+    }, { id: `filter-${filter.name}` }, filter.told));
   }
   form.append(rewardSelect(changed), make("button", { type: "reset" }, "Clear"));
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -5,12 +5,21 @@ const head = JSON.parse(find("head").textContent);
 const rows = head.rows;
 rows.forEach((row, position) => { row.position = position; });
 
-const rowById = new Map(rows.map((row) => [row.id, row]));
-const rowsByGroup = new Map();
-for (const row of rows) {
-  if (!rowsByGroup.has(row.group)) rowsByGroup.set(row.group, []);
-  rowsByGroup.get(row.group).push(row);
+const isComparison = head.runs.length > 1;
+const rowByKey = new Map(rows.map((row) => [row.key, row]));
+
+function grouped(items, keyOf) {
+  const groups = new Map();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(item);
+  }
+  return groups;
 }
+
+const rowsByGroup = grouped(rows, (row) => row.group);
+const rowsByPrompt = grouped(rows, (row) => row.prompt);
 
 // A block is complete once something follows it: the parser may have stopped in its middle.
 function block(identifier) {
@@ -42,19 +51,29 @@ function whenRead(action) {
   else action();
 }
 
-// Data URIs stay in their block: the browser's own image cache is what needs to be quick.
-function imageIn(detail, image) {
-  const index = detail.images[image];
+// A copy among the page's images: its state, and the width and height of its file.
+function copyAt(index, logged) {
   const [state, width, height] = index === null || index === undefined ? ["missing", 0, 0] : head.images[index];
   // Where the file tells no size, the log may.
-  const logged = detail.sizes[image] || [0, 0];
   return { state, width: width || logged[0], height: height || logged[1], index };
 }
 
-function withData(pageImage, use) {
-  const data = block(`image-${pageImage.index}`);
+// An image of a conversation, by its place there: the file's copy, the copy of the model's view
+// (null: none of its own), and the size of that view (null: not known).
+function imageIn(detail, place) {
+  const logged = detail.sizes[place] || [0, 0];
+  const hasView = detail.views[place] !== null && detail.views[place] !== undefined;
+  const view = hasView ? copyAt(detail.views[place], logged) : null;
+  const hasFile = detail.images[place] !== null && detail.images[place] !== undefined;
+  const file = hasFile || !view ? copyAt(detail.images[place], logged) : view;
+  return { file, view, viewSize: detail.viewSizes[place] || null };
+}
+
+// Data URIs stay in their block: the browser's own image cache is what needs to be quick.
+function withData(copy, use) {
+  const data = block(`image-${copy.index}`);
   if (data !== null) use(data);
-  else whenRead(() => { const late = block(`image-${pageImage.index}`); if (late) use(late); });
+  else whenRead(() => { const late = block(`image-${copy.index}`); if (late) use(late); });
 }
 
 const NOT_SHOWN = {

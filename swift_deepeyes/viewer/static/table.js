@@ -3,19 +3,24 @@
 const ROW_HEIGHT = 30; // pixels; style.css says the same
 const SPARE_ROWS = 8;
 
+const differ = (valueOf) => rows.some((row) => valueOf(row) !== valueOf(rows[0]));
+const kindOf = (row) => row.category || row.source;
+
+// What tells nothing apart has no column: one run, one source.
 const COLUMNS = [
-  { title: "Step", class: "number", sort: (row) => row.step, cell: (row) => row.step },
-  { title: "Source", class: "source", sort: (row) => row.source, cell: (row) => row.category || row.source },
+  isComparison && { title: "Run", class: "run", sort: (row) => row.run, cell: (row) => make("span", { class: `of-run-${row.run}`, title: head.runs[row.run].name }, head.runs[row.run].name) },
+  { title: "Step", class: "number step", sort: (row) => row.step, cell: (row) => row.step },
   { title: "Question", class: "asked", sort: (row) => row.question, cell: (row) => make("span", { title: row.question }, row.question) },
   { title: "Answer", class: "said", sort: (row) => `${["wrong", "unjudged", "right"].indexOf(row.result)}${row.answer}`, cell: answerCell },
   { title: "Reward", class: "number", sort: (row) => row.reward, cell: (row) => number(row.reward) },
-  // Accuracy is the mark beside the answer; every other term of the reward has a column.
-  ...head.terms.map((name) => ({ title: words(name).replace(/^./, (letter) => letter.toUpperCase()), class: "number", sort: (row) => row.terms[name], cell: (row) => number(row.terms[name]) })),
-  { title: "Stop", class: "stop", sort: (row) => row.stop, cell: (row) => words(row.stop || "") },
-  { title: "Turns", class: "number", sort: (row) => row.turns, cell: (row) => row.turns },
   { title: "Crops", class: "number", sort: (row) => row.crops, cell: (row) => row.crops || make("span", { class: "faint" }, "0") },
   { title: "Errors", class: "errors", sort: (row) => row.failed * 100 + row.format.length, cell: errorCell },
-];
+  { title: "Stop", class: "stop", sort: (row) => row.stop, cell: (row) => words(row.stop || "") },
+  differ(kindOf) && { title: "Source", class: "source", sort: (row) => row.source, cell: kindOf },
+  { title: "Turns", class: "number", sort: (row) => row.turns, cell: (row) => row.turns },
+  // Accuracy is the mark beside the answer; every other term of the reward has a column.
+  ...head.terms.map((name) => ({ title: capitalised(words(name)), class: "number", sort: (row) => row.terms[name], cell: (row) => number(row.terms[name]) })),
+].filter(Boolean);
 const SORT_KEYS = Object.fromEntries(COLUMNS.map((column) => [column.title, column.sort]));
 
 function answerCell(row) {
@@ -32,7 +37,7 @@ function errorCell(row) {
   ];
 }
 
-const table = { shown: rows, selected: null, select: () => {}, preview: () => {}, first: -1, last: -1 };
+const table = { shown: rows, selected: null, marked: new Set(), open: () => {}, preview: () => {}, first: -1, last: -1 };
 
 function showHeader(changed) {
   const row = make("tr", {});
@@ -59,8 +64,8 @@ function markOrder() {
 }
 
 function rowElement(row) {
-  const isSelected = table.selected === row;
-  return make("tr", { "data-id": row.id, class: isSelected && "selected", "aria-selected": isSelected ? "true" : "false", onclick: () => table.select(row) },
+  const isMarked = table.marked.has(row);
+  return make("tr", { "data-key": row.key, class: isMarked && "selected", "aria-selected": isMarked ? "true" : "false", onclick: () => table.open(row) },
     COLUMNS.map((column) => make("td", { class: column.class }, column.cell(row))));
 }
 
@@ -82,36 +87,56 @@ function scrollToRow(row) {
   const scroller = find("scroller");
   const header = find("table").tHead.offsetHeight;
   const [top, bottom] = [at * ROW_HEIGHT, (at + 1) * ROW_HEIGHT];
-  if (top < scroller.scrollTop) scroller.scrollTop = top;
-  else if (bottom > scroller.scrollTop + scroller.clientHeight - header) scroller.scrollTop = bottom - scroller.clientHeight + header;
+  const room = scroller.clientHeight - header;
+  const isFar = top < scroller.scrollTop - room || bottom > scroller.scrollTop + 2 * room;
+  if (isFar) scroller.scrollTop = top - room / 2;
+  else if (top < scroller.scrollTop) scroller.scrollTop = top;
+  else if (bottom > scroller.scrollTop + room) scroller.scrollTop = bottom - room;
 }
 
-// What the chosen rows have in common: the sentence that answers "why".
-function showSummary() {
-  const shown = table.shown;
+const share = (count, of) => (of ? percent(count / of) : "–");
+
+// What rows have in common: the sentence that answers "why".
+function commonFacts(shown) {
   const judged = shown.filter((row) => row.result !== "unjudged");
-  const share = (count, of) => (of ? percent(count / of) : "–");
   const withTool = shown.filter((row) => row.hasTool);
+  return [
+    ["right", share(judged.filter((row) => row.result === "right").length, judged.length)],
+    ["with a crop", share(withTool.filter((row) => row.crops > 0).length, withTool.length)],
+    ["never called", share(withTool.filter((row) => row.calls === 0).length, withTool.length)],
+    ["format errors", share(shown.filter((row) => row.format.length > 0).length, shown.length)],
+  ];
+}
+
+function frequentErrors(shown) {
   const errors = new Map();
   for (const row of shown) for (const error of row.errors) errors.set(error, (errors.get(error) || 0) + 1);
-  const frequent = [...errors].sort((a, b) => b[1] - a[1]).slice(0, 4);
-  const part = (label, value) => make("span", {}, make("b", {}, value), ` ${label}`);
-  find("summary").replaceChildren(
-    part(shown.length === rows.length ? "trajectories" : `of ${rows.length.toLocaleString("en")} trajectories`, shown.length.toLocaleString("en")),
-    part("right", share(judged.filter((row) => row.result === "right").length, judged.length)),
-    part("with a crop", share(withTool.filter((row) => row.crops > 0).length, withTool.length)),
-    part("never called", share(withTool.filter((row) => row.calls === 0).length, withTool.length)),
-    part("format errors", share(shown.filter((row) => row.format.length > 0).length, shown.length)),
-    ...frequent.map(([error, count]) => part(words(error), count.toLocaleString("en"))),
-  );
+  return [...errors].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([error, count]) => [words(error), count.toLocaleString("en")]);
 }
 
-function updateTable() {
+function showSummary() {
+  const { shown } = table;
+  const part = ([label, value]) => make("span", {}, make("b", {}, value), ` ${label}`);
+  const all = shown.length === rows.length ? "trajectories" : `of ${rows.length.toLocaleString("en")} trajectories`;
+  const count = part([all, shown.length.toLocaleString("en")]);
+  if (!isComparison) {
+    find("summary").replaceChildren(count, ...[...commonFacts(shown), ...frequentErrors(shown)].map(part));
+    return;
+  }
+  const ofRun = (run, at) => make("span", { class: "summary-of-run" }, make("span", { class: `of-run-${at}` }, run.name), commonFacts(shown.filter((row) => row.run === at)).map(part));
+  find("summary").replaceChildren(count, ...head.runs.map(ofRun));
+}
+
+function listRows() {
   table.shown = chosenRows(SORT_KEYS);
   pinStep(wanted.from !== null && wanted.from === wanted.to ? wanted.from : null);
   markOrder();
   showSummary();
   find("scroller").scrollTop = 0;
   showRows(true);
-  if (!table.shown.includes(table.selected)) table.preview(table.shown[0] || null);
+}
+
+function updateTable() {
+  listRows();
+  if (![...table.marked].some((row) => table.shown.includes(row))) table.preview(table.shown[0] || null);
 }

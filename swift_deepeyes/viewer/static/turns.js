@@ -42,7 +42,7 @@ function turnCard(detail, turn, at) {
       taggedText(turn.text),
       turn.calls.length > 0 && make("ul", { class: "calls" }, turn.calls.map((call) => callLine(detail, call))),
       observationElement(turn)),
-    crops.length > 0 && make("div", { class: "crops" }, crops.map((call) => cropFigure(detail, call, at)))));
+    crops.length > 0 && make("div", { class: "crops" }, crops.map((call) => [regionFigure(detail, call, at), cropFigure(detail, call, at)]))));
 }
 
 function promptElement(detail) {
