@@ -24,6 +24,7 @@ from swift_deepeyes.viewer.sample import spread_over_steps
 from swift_deepeyes.viewer.wanted import CopySides, images_of_run
 
 _MEGABYTE = 1_000_000
+_SIDES = CopySides()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class PageLimits:
 
     max_megabytes: float = 100.0
     max_trajectories: int = 10_000
-    sides: CopySides = CopySides()
+    sides: CopySides = _SIDES
 
 
 @dataclass(frozen=True, slots=True)

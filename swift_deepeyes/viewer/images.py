@@ -1,7 +1,7 @@
 """Images for the page: decoded, scaled down, as data URIs, until the budget is spent.
 
-The files' sizes are kept, so that boxes stay right on a smaller copy. EXIF rotation is dropped and not
-applied: the model saw the stored pixels, and its boxes count them.
+The files' sizes are kept, so that boxes stay right on a smaller copy. EXIF rotation is dropped and
+not applied: the model saw the stored pixels, and its boxes count them.
 """
 
 from __future__ import annotations

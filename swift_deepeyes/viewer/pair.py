@@ -57,8 +57,9 @@ def _nearest(right: Members, wrong: Members) -> Pair:
 
 def _distance(right: LoggedTrajectory, wrong: LoggedTrajectory) -> tuple[int, bool, bool, int]:
     """How far a wrong one is from telling what the right one did otherwise; less is better."""
-    other_source = wrong.source != right.source
-    return abs(wrong.step - right.step), other_source, wrong.trajectory.crops > 0, _length(wrong)
+    differs = wrong.source != right.source
+    is_vague = wrong.trajectory.crops > 0 or wrong.score.answer is None
+    return abs(wrong.step - right.step), differs, is_vague, _length(wrong)
 
 
 def _has_guess(items: Members) -> bool:

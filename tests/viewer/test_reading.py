@@ -16,8 +16,10 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.viewer.page_driver import complaints, press, show, text_of
-from tests.viewer.striped import STORY, Rollout, write_striped
+from tests.viewer.striped import SIDE, STORY, VIEW_SIDE, Rollout, write_striped
 from tests.viewer.test_boxes import place_of, wait_for_images
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +86,12 @@ def test_the_title_is_the_question_and_the_view_stands_beside_the_source(
     above = texts_of(browser, "#detail > .pictures .above")
     assert above == ["As the model saw it", "Source", "Crop 1"]
     assert texts_of(browser, "#detail > .pictures .image figcaption:last-child") == [
-        "112×112",
-        "448×448",
+        f"{VIEW_SIDE}{TIMES}{VIEW_SIDE}",
+        f"{SIDE}{TIMES}{SIDE}",
     ]
     boxes = browser.find_elements(By.CSS_SELECTOR, "#detail > .pictures .box .outline")
     assert len(boxes) == 2  # on both
-    assert text_of(browser, ".region figcaption") == "before: 56×56 of the view"
+    assert text_of(browser, ".region figcaption") == f"before: 56{TIMES}56 of the view"
 
 
 def test_the_detail_is_on_the_screen_in_the_crop_and_not_in_the_view(
@@ -119,8 +121,10 @@ def test_the_figure_is_the_mean_of_the_last_steps_and_the_line_is_smoothed(
     chart = ".chart:first-child"  # reward: 0, 0.2, 0.4, 0.6, 1, 1.4
     assert text_of(browser, f"{chart} output") == "1.2"
     assert text_of(browser, f"{chart} .before").startswith("0.1")
-    lines = "const [raw, line] = ['raw', 'line'].map(n => document.querySelector('.chart .' + n));"
-    script = f"{lines} return [raw, line].map(e => [e.getAttribute('points'), getComputedStyle(e).visibility])"
+    script = (
+        "return ['raw', 'line'].map(name => document.querySelector('.chart .' + name))"
+        ".map(e => [e.getAttribute('points'), getComputedStyle(e).visibility])"
+    )
     (raw, raw_seen), (line, _) = browser.execute_script(script)
     assert raw == line and raw_seen == "hidden"  # six steps need no smoothing
     slide(browser, 0.5)
@@ -172,7 +176,7 @@ def test_one_prompt_over_the_steps(browser: Chrome, striped: Path) -> None:
     show(browser, striped, "s1-0")
     lines = texts_of(browser, ".history-line")
     assert [line.startswith(f"step {step}") for line, step in zip(lines, (1, 3, 6), strict=True)]
-    assert ["0/2" in lines[0], "1/2" in lines[1], "✗ B × 2" in lines[0]] == [True] * 3
+    assert ["0/2" in lines[0], "1/2" in lines[1], f"✗ B {TIMES} 2" in lines[0]] == [True] * 3
     browser.find_elements(By.CSS_SELECTOR, ".history-line")[2].click()
     assert texts_of(browser, ".column .verdict-line b") == ["B", "A"]
     assert browser.current_url.endswith("#s1-0&s6-4")

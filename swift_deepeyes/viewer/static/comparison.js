@@ -6,7 +6,8 @@ function columnPictures(row, detail) {
   const figures = Array.from({ length: Math.min(detail.sources, 2) }, (_, source) => sourceFigures(detail, source)[0]);
   const crops = cropsOf(detail).slice(0, 2).map(({ call, turn }) => cropFigure(detail, call, turn, { named: true }));
   const none = make("figure", { class: "no-crop" }, make("figcaption", { class: "above" }, "No crop"), make("p", {}, whyNoCrop(row)));
-  return make("div", { class: "pictures" }, figures, crops.length ? crops : none);
+  const all = [...figures, ...(crops.length ? crops : [none])];
+  return make("div", { class: "pictures", style: { "--figures": Math.min(3, all.length) } }, all);
 }
 
 function columnTurn(detail, turn, at) {

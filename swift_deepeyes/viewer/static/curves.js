@@ -67,9 +67,9 @@ function metricGroups() {
   const place = make("div", { class: "groups" });
   const series = [...grouped(head.metrics, (curve) => curve.title).values()];
   const changing = series.filter((curve) => !isFlat(curve));
-  for (const [name, of_group] of grouped(changing, (curve) => curve[0].group)) {
+  for (const [name, ofGroup] of grouped(changing, (curve) => curve[0].group)) {
     const charts = make("div", { class: "more-charts" });
-    for (const curve of of_group) addChart(charts, lineChart(curve, shortName(curve[0].title)));
+    for (const curve of ofGroup) addChart(charts, lineChart(curve, shortName(curve[0].title)));
     place.append(make("section", { class: "metric-group" }, make("h3", {}, name), charts));
   }
   const flat = series.filter(isFlat);

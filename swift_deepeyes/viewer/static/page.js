@@ -60,7 +60,7 @@ function showFirst() {
   const asked = rowsOfAddress();
   if (asked.length) goTo(asked);
   else if (openingPair().length) {
-    show(openingPair());
+    showChosen(openingPair());
     scrollToRow(openingPair()[0]);
   }
   else preview(table.shown[0] || null);
@@ -70,7 +70,7 @@ function start() {
   showHead();
   showSettings(find("settings"));
   showCurves(find("curves"), (step) => { if (STEPS.length > 1) chooseStep(step, updateTable); });
-  Object.assign(table, { open: (row) => { open(row); bringIntoView(); }, preview });
+  Object.assign(table, { open: (row) => { openRow(row); bringIntoView(); }, preview });
   showFilters(find("filters"), updateTable);
   showHeader(updateTable);
   listRows();

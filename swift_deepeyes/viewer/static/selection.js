@@ -4,14 +4,14 @@ const EMPTY_TEXT = "Choose a trajectory in the table; j and k move through it.";
 
 const selection = { shown: [] };
 
-function show(chosen) {
+function showChosen(chosen) {
   const place = find("detail");
   selection.shown = chosen;
   const details = chosen.map(detailOf);
   if (!chosen.length) place.replaceChildren(make("p", { class: "empty" }, EMPTY_TEXT));
   else if (details.includes(null)) {
     place.replaceChildren(make("p", { class: "empty" }, "The rest of the file is being read …"));
-    whenRead(() => { if (selection.shown === chosen) show(chosen); });
+    whenRead(() => { if (selection.shown === chosen) showChosen(chosen); });
     return;
   } else if (chosen.length === 1) place.replaceChildren(...trajectoryElement(chosen[0], details[0]));
   else place.replaceChildren(...comparisonElement(chosen, details));
@@ -24,7 +24,7 @@ function show(chosen) {
 // Shows what the reader did not ask for by name: the address stays as it is.
 function preview(row) {
   table.selected = row;
-  show(row ? [row] : []);
+  showChosen(row ? [row] : []);
 }
 
 // Below each other on a narrow screen: what was asked for must come into view.
@@ -37,7 +37,7 @@ function goTo(chosen) {
   history.replaceState(null, "", `#${chosen.map((row) => encodeURIComponent(row.key)).join("&")}`);
   table.selected = chosen[0];
   scrollToRow(chosen[0]);
-  show(chosen);
+  showChosen(chosen);
 }
 
 function select(row) {
@@ -50,7 +50,7 @@ function showBeside(chosen) {
 }
 
 // From the table: of several runs, the same prompt in the other one stands beside it.
-function open(row) {
+function openRow(row) {
   const other = row && isComparison ? counterpart(row) : null;
   if (other) showBeside([row, other]);
   else select(row);
@@ -59,13 +59,13 @@ function open(row) {
 function move(by) {
   const at = table.shown.indexOf(table.selected);
   const next = at < 0 ? (by > 0 ? 0 : table.shown.length - 1) : at + by;
-  open(table.shown[Math.max(0, Math.min(table.shown.length - 1, next))]);
+  openRow(table.shown[Math.max(0, Math.min(table.shown.length - 1, next))]);
 }
 
 function moveInGroup(by) {
   if (!table.selected) return;
   const members = bestFirst(rowsByGroup.get(table.selected.group));
-  open(members[members.indexOf(table.selected) + by]);
+  openRow(members[members.indexOf(table.selected) + by]);
 }
 
 function rowsOfAddress() {
