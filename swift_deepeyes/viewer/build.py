@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from swift_deepeyes.viewer.curves import (
     all_metrics,
@@ -117,12 +118,23 @@ def _head(runs: Sequence[Run], notes: Sequence[str]) -> Json:
 
 
 def _pair(runs: Sequence[Run]) -> list[str] | None:
-    """The keys of the rows that the page opens on; of two runs, one of each where they have it."""
-    first, *others = runs
-    for right, wrong in (*((first, run) for run in others), *((run, first) for run in runs)):
+    """The keys of the rows that the page opens on.
+
+    Of several runs one of each where they have it, in their order; the right one is of the run that
+    is right more often.
+    """
+    best, *others = sorted(runs, key=lambda run: (-_share_right(run), run.number))
+    for right, wrong in (*((best, run) for run in others), *((run, best) for run in runs)):
         if pair := telling_pair(right.items, wrong.items):
-            return [row_key(pair[0], right.number), row_key(pair[1], wrong.number)]
+            chosen = zip((right, wrong), pair, strict=True)
+            ordered = sorted(chosen, key=lambda one: one[0].number)
+            return [row_key(item, run.number) for run, item in ordered]
     return None
+
+
+def _share_right(run: Run) -> float:
+    judged = [item.score.accuracy for item in run.items if item.score.accuracy is not None]
+    return fmean(judged) if judged else 0.0
 
 
 def _about(run: Run) -> Json:

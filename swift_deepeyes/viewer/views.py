@@ -1,13 +1,15 @@
 """At which size the model saw the images of a log.
 
 The engine records it where it made the view. Rollouts that never looked at their image have it from
-the others that show the same file, and logs of earlier versions from the boxes: a box in pixels of
-the view and the same box in pixels of the source differ by the factor between the two.
+the others that show the same file, or from files of the same size where those agree; logs of
+earlier versions have it from the boxes: a box in pixels of the view and the same box in pixels of
+the source differ by the factor between the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from swift_deepeyes.episode.boxes import Frame
 from swift_deepeyes.episode.trajectory import CallRecord
@@ -21,7 +23,29 @@ def view_sizes(items: Sequence[LoggedTrajectory]) -> dict[str, ImageSize]:
     """The width and height (pixels) of the model's view, by the image's name in the log."""
     derived = (found for item in items for found in _derived(item))
     recorded = (found for item in items for found in _recorded(item))
-    return {**dict(derived), **dict(recorded)}
+    known = {**dict(derived), **dict(recorded)}
+    return {**_of_equal_files(items, known), **known}
+
+
+def _of_equal_files(
+    items: Sequence[LoggedTrajectory], known: Mapping[str, ImageSize]
+) -> dict[str, ImageSize]:
+    """The view sizes of sources that nobody looked at: one run treats equal sizes alike."""
+    sources = {
+        name: size
+        for item in items
+        for name, size in zip(
+            item.images[: max(item.trajectory.source_images, 0)], item.image_sizes, strict=False
+        )
+        if name and size is not None
+    }
+    views: dict[ImageSize, set[ImageSize]] = defaultdict(set)
+    for name, size in sources.items():
+        if name in known:
+            views[size].add(known[name])
+    return {
+        name: next(iter(views[size])) for name, size in sources.items() if len(views[size]) == 1
+    }
 
 
 def _recorded(item: LoggedTrajectory) -> Named:

@@ -68,7 +68,7 @@ def test_two_runs_open_on_one_of_each(tmp_path: Path) -> None:
     page = build_page([tmp_path / "a", tmp_path / "b"], PageLimits())
     head = block(page.html, "head")
     assert head["pair"] == [first[4].id, f"1:{second[0].id}"]
-    # Where the first run has no right one, the second one's stands first.
+    # The right one is of the better run, and the runs keep their order.
     page = build_page([tmp_path / "b", tmp_path / "a"], PageLimits())
-    assert block(page.html, "head")["pair"] == [f"1:{first[4].id}", second[0].id]
+    assert block(page.html, "head")["pair"] == [second[0].id, f"1:{first[4].id}"]
     assert STORY[4].zooms

@@ -78,6 +78,15 @@ def test_rollouts_that_never_looked_have_the_size_from_the_others(tmp_path: Path
     assert [detail["viewSizes"][0] for detail in details] == [[VIEW_SIDE, VIEW_SIDE]] * 6
 
 
+def test_images_that_nobody_looked_at_have_the_size_from_files_of_their_size() -> None:
+    looked = [seen_at((100, 50), (400, 200), "a.png"), seen_at((90, 90), (300, 300), "b.png")]
+    looked += [seen_at((80, 80), (300, 300), "c.png")]
+    others = [seen_at(None, (400, 200), "d.png"), seen_at(None, (300, 300), "e.png")]
+    views = view_sizes([*looked, *others])
+    assert views["d.png"] == (100, 50)
+    assert "e.png" not in views  # the same size was seen in two ways
+
+
 def test_logs_without_view_sizes_have_them_from_their_boxes() -> None:
     # The view has 981 x 613 pixels.
     box, of_source = (98.1, 61.3, 490.5, 306.5), (160.0, 100.0, 800.0, 500.0)

@@ -17,11 +17,11 @@ function columnTurn(detail, turn, at) {
 }
 
 function columnElement(row, detail) {
-  const where = [isComparison && head.runs[row.run].name, `step ${row.step}`, row.split === "train" ? null : row.split].filter(Boolean).join(" · ");
+  const where = [isComparison && head.runs[row.run].name, stepText(row), differ((other) => other.split) && row.split].filter(Boolean).join(" · ");
   return make("section", { class: `column ${row.result}`, "data-key": row.key },
     make("header", {},
       make("p", { class: "verdict-line" }, resultMark(row.result), " ", make("b", {}, answerOf(row)), make("span", { class: "faint" }, ` reward ${number(row.reward)}`)),
-      make("p", { class: "faint" }, make("span", { class: isComparison && `of-run-${row.run}` }, where), ` · ${toolUse(row)} `,
+      make("p", { class: "faint" }, where && [make("span", { class: isComparison && `of-run-${row.run}` }, where), " · "], `${toolUse(row)} `,
         make("a", { href: `#${encodeURIComponent(row.key)}` }, "whole trajectory"))),
     columnPictures(row, detail),
     make("div", { class: "turns" }, detail.turns.map((turn, at) => columnTurn(detail, turn, at))));
@@ -29,24 +29,24 @@ function columnElement(row, detail) {
 
 // What the rows have in common and what tells them apart, in one line.
 function relation(chosen) {
-  const samePrompt = chosen.every((row) => row.prompt === chosen[0].prompt);
-  const sameStep = chosen.every((row) => row.step === chosen[0].step);
-  const sameRun = chosen.every((row) => row.run === chosen[0].run);
+  const same = (valueOf) => chosen.every((row) => valueOf(row) === valueOf(chosen[0]));
   const count = chosen.length === 2 ? "Two" : String(chosen.length);
-  const what = samePrompt ? "rollouts of this prompt" : "trajectories of different prompts";
-  const where = !sameRun ? "in different runs" : sameStep ? `at step ${chosen[0].step}` : "at different steps";
-  return `${count} ${what}, ${where}`;
+  const what = same((row) => row.prompt) ? "rollouts of this prompt" : "trajectories of different prompts";
+  const step = same((row) => row.step) ? stepText(chosen[0]) && `at ${stepText(chosen[0])}` : "at different steps";
+  const where = same((row) => row.run) ? step : "in different runs";
+  return [`${count} ${what}`, where].filter(Boolean).join(", ");
 }
 
 function comparisonElement(chosen, details) {
   const samePrompt = chosen.every((row) => row.prompt === chosen[0].prompt);
+  const sameQuestion = details.every((detail) => detail.question === details[0].question);
   const reference = samePrompt && details[0].reference ? ` · right is “${details[0].reference}”` : "";
   return [
     make("header", { class: "detail-head" },
-      samePrompt ? questionTitle(details[0].question) : make("h2", {}, "Different prompts, beside each other"),
+      sameQuestion ? questionTitle(details[0].question) : make("h2", {}, "Different prompts, beside each other"),
       make("p", { class: "faint" }, relation(chosen), reference)),
     make("div", { class: "beside", style: { "--columns": chosen.length } }, chosen.map((row, at) =>
-      make("div", { class: "beside-part" }, !samePrompt && make("h3", { class: "column-question" }, details[at].question), columnElement(row, details[at])))),
+      make("div", { class: "beside-part" }, !sameQuestion && make("h3", { class: "column-question" }, details[at].question), columnElement(row, details[at])))),
     isComparison && samePrompt && historyElement(chosen[0]),
   ].filter(Boolean);
 }

@@ -25,6 +25,9 @@ const FILTERS = [
 
 const STEPS = distinct(rows.map((row) => row.step).map(String)).map(Number).sort((a, b) => a - b);
 
+// Null where nothing has more than one: an evaluation has no steps.
+const stepText = (row) => (STEPS.length > 1 ? `step ${row.step}` : null);
+
 const wanted = { from: null, to: null, text: "", reward: null, choices: new Map() };
 const order = { key: null, descending: false };
 

@@ -12,7 +12,7 @@ function groupStrip(row) {
   const members = bestFirst(rowsByGroup.get(row.group));
   if (members.length < 2) return null;
   return make("nav", { class: "group", "aria-label": "Rollouts of the same prompt" },
-    make("h3", {}, "Rollouts of this prompt", make("span", { class: "faint" }, ` ${members.filter(isRight).length} of ${members.length} right at step ${row.step} · n and p move through them`)),
+    make("h3", {}, "Rollouts of this prompt", make("span", { class: "faint" }, ` ${members.filter(isRight).length} of ${members.length} right${STEPS.length > 1 ? ` at ${stepText(row)}` : ""} · n and p move through them`)),
     make("div", { class: "members" }, members.map((member) => make("button", {
       type: "button", class: "member", "data-key": member.key, "aria-current": member === row ? "true" : null,
       title: `${answerOf(member)} · ${toolUse(member)} · ${member.id}`, onclick: () => select(member),
@@ -43,7 +43,7 @@ function answerCounts(members) {
 function historyLine(row, { run, step, split, members }) {
   const right = members.filter(isRight).length;
   const isHere = members.includes(row);
-  const name = [isComparison && head.runs[run].name, split === "train" || rows.every((other) => other.split === split) ? null : split, `step ${step}`].filter(Boolean).join(" · ");
+  const name = [isComparison && head.runs[run].name, differ((other) => other.split) && split, STEPS.length > 1 && `step ${step}`].filter(Boolean).join(" · ");
   return make("button", {
     type: "button", class: "history-line", "aria-current": isHere ? "true" : null,
     title: isHere ? "The step of this trajectory" : "Show it beside this trajectory",
@@ -69,7 +69,7 @@ function historyElement(row) {
   if (history.length < 2) return null;
   const beside = () => showBeside(spread(history).map(({ members }) => representative(members)));
   return make("nav", { class: "history", "aria-label": "The same prompt at other steps" },
-    make("h3", {}, isComparison ? "This prompt in both runs" : "This prompt over the steps", " ",
+    make("h3", {}, isComparison ? "This prompt in all runs" : "This prompt over the steps", " ",
       make("button", { type: "button", class: "beside-all", onclick: beside }, "Show beside each other")),
     make("div", { class: "history-lines" }, history.map((part) => historyLine(row, part))));
 }

@@ -9,7 +9,7 @@ const kindOf = (row) => row.category || row.source;
 // What tells nothing apart has no column: one run, one source.
 const COLUMNS = [
   isComparison && { title: "Run", class: "run", sort: (row) => row.run, cell: (row) => make("span", { class: `of-run-${row.run}`, title: head.runs[row.run].name }, head.runs[row.run].name) },
-  { title: "Step", class: "number step", sort: (row) => row.step, cell: (row) => row.step },
+  STEPS.length > 1 && { title: "Step", class: "number step", sort: (row) => row.step, cell: (row) => row.step },
   { title: "Question", class: "asked", sort: (row) => row.question, cell: (row) => make("span", { title: row.question }, row.question) },
   { title: "Answer", class: "said", sort: (row) => `${["wrong", "unjudged", "right"].indexOf(row.result)}${row.answer}`, cell: answerCell },
   { title: "Reward", class: "number", sort: (row) => row.reward, cell: (row) => number(row.reward) },

@@ -20,7 +20,7 @@ function answerLine(row, detail) {
 
 function titleLine(row, detail) {
   const link = make("a", { class: "trajectory-id", href: `#${encodeURIComponent(row.key)}`, title: "Link to this trajectory" }, row.id);
-  const facts = [isComparison && head.runs[row.run].name, `step ${row.step}`, row.split, row.source, row.category, detail.index !== null && `row ${detail.index}`, `rank ${detail.rank}`];
+  const facts = [isComparison && head.runs[row.run].name, stepText(row), row.split, row.source, row.category, detail.index !== null && `row ${detail.index}`, `rank ${detail.rank}`];
   return make("header", { class: "detail-head" },
     questionTitle(detail.question),
     answerLine(row, detail),
