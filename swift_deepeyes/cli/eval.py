@@ -15,7 +15,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperArgument
 
-from swift_deepeyes.cli.command import INTERRUPTED, Command, option
+from swift_deepeyes.cli.command import INTERRUPTED, option
+from swift_deepeyes.cli.plugin_files import PluginCommand, plugin_files_option
 from swift_deepeyes.evaluation.names import Family
 
 INCOMPLETE = 1
@@ -45,7 +46,7 @@ class RotationChoice(StrEnum):
     ALL = "all"
 
 
-class EvalCommand(Command):
+class EvalCommand(PluginCommand):
     """Lists the benchmarks in its help, which are only imported for it."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -81,6 +82,10 @@ def evaluate(
     tool: Annotated[
         ToolChoice, option(ASKED, "With the zoom tool: on, off or both.", "MODE")
     ] = ToolChoice.ON,
+    toolbox: Annotated[
+        str, option(ASKED, "Whose tools questions have; rows of parquet name theirs.", "NAME")
+    ] = "visual_toolbox_v2",
+    external_plugins: Annotated[list[Path] | None, plugin_files_option(ASKED)] = None,
     rotations: Annotated[
         RotationChoice,
         option(ASKED, "Orders of the options: auto (as the benchmark says), one, all.", "MODE"),
@@ -136,8 +141,10 @@ def evaluate(
     from swift_deepeyes.evaluation.endpoint import Endpoint
     from swift_deepeyes.evaluation.evaluate import Sources
     from swift_deepeyes.evaluation.names import ToolMode
-    from swift_deepeyes.evaluation.prompts import read_system_prompt, tool_system_prompt
+    from swift_deepeyes.evaluation.question_tools import named_toolbox
     from swift_deepeyes.evaluation.served_model import Stated
+    from swift_deepeyes.tools.plugins import load_entry_points, load_plugin_files
+    from swift_deepeyes.tools.prompt import read_system_prompt, tool_system_prompt
 
     if samples > 1 and temperature == 0:
         raise typer.BadParameter("--samples above 1 need a --temperature above 0.")
@@ -150,7 +157,10 @@ def evaluate(
     for library in _CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
     with _in_one_line(out):
-        system = read_system_prompt(system_prompt) if system_prompt else tool_system_prompt()
+        load_entry_points()
+        loaded = load_plugin_files(external_plugins or ())
+        tools = named_toolbox(toolbox)
+        system = read_system_prompt(system_prompt) if system_prompt else tool_system_prompt(tools)
         config = Config(
             benchmark=benchmark,
             tools=modes,
@@ -161,6 +171,7 @@ def evaluate(
             sampling=Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens),
             max_turns=max_turns,
             system_prompt=system,
+            toolbox=toolbox,
         )
         stated = Stated(
             family=family,
@@ -170,7 +181,7 @@ def evaluate(
             max_context=max_context,
         )
         endpoint = Endpoint(base_url, api_key=api_key, timeout_seconds=timeout, retries=retries)
-        sources = Sources(data=data, images=images, limit=limit)
+        sources = Sources(data=data, images=images, limit=limit, toolboxes=loaded)
         report = run_on_console(
             config, sources, endpoint, stated, model, out, concurrency, check_tokens
         )

@@ -19,10 +19,10 @@ from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.evaluate import Sources, evaluate
-from swift_deepeyes.evaluation.prompts import tool_system_prompt
 from swift_deepeyes.evaluation.reporting.report import Report
 from swift_deepeyes.evaluation.served_model import Stated
 from swift_deepeyes.settings import CropSource, JudgeKind, Settings
+from swift_deepeyes.tools.prompt import tool_system_prompt
 
 _OTHER_SCENES = 10_000  # added to the seed: scenes that the training does not have
 _START_SECONDS = 300.0

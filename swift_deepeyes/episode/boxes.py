@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from swift_deepeyes.episode.family import Family
 from swift_deepeyes.episode.trajectory import CallStatus
-from swift_deepeyes.settings import SmallBoxes
+from swift_deepeyes.settings import BoxFormat, SmallBoxes
 
 MAX_BOX_RATIO = 100
 """Long side over short side of a box (official rule; over 200 the model's processor raises)."""
@@ -25,6 +26,13 @@ class Frame(StrEnum):
     PIXEL = "pixel"
     NORM1000 = "norm1000"
     SOURCE = "source"
+
+
+def family_frame(family: Family, box_format: BoxFormat) -> Frame:
+    """In which frame a family's models write boxes; `auto` is what the family was trained on."""
+    if box_format is BoxFormat.AUTO:
+        return Frame.PIXEL if family.writes_pixels else Frame.NORM1000
+    return Frame.PIXEL if box_format is BoxFormat.PIXEL else Frame.NORM1000
 
 
 class Size(NamedTuple):

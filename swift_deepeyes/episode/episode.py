@@ -15,7 +15,8 @@ from swift_deepeyes.episode.context import ContextMeter
 from swift_deepeyes.episode.images import ConversationImages, NewImage
 from swift_deepeyes.episode.messages import observation_message
 from swift_deepeyes.episode.parsing import MalformedCall, ToolCall, parse_turn
-from swift_deepeyes.episode.tool import Toolbox, ToolContext, ToolError, ToolResult
+from swift_deepeyes.episode.result import ToolResult, checked_result
+from swift_deepeyes.episode.tool import Toolbox, ToolContext, ToolError
 from swift_deepeyes.episode.trajectory import (
     CallRecord,
     CallStatus,
@@ -80,6 +81,7 @@ class Episode:
         self._prompt_opens_thought = prompt_opens_thought
         self._turns: list[TurnRecord] = []
         self.stop_reason: StopReason | None = None
+        self.tool_fault: str | None = None  # the last exception of a tool's own code
 
     @property
     def record(self) -> Trajectory:
@@ -164,9 +166,10 @@ class Episode:
             if error.kind in _NEEDS_FORM:
                 message = self._with_form(message, call)
             return _CallOutcome(_record(call, error.kind), message)
-        except Exception:
+        except Exception as error:
             # A bug in a tool, perhaps the user's own: it is reported with its traceback, and the
             # episode goes on, because one trajectory must not end a run of thousands.
+            self.tool_fault = f"{type(error).__name__}: {error}"
             logger.exception("tool %r failed with arguments %r", call.name, call.arguments)
             message = "The tool failed; go on without it."
             return _CallOutcome(_record(call, CallStatus.TOOL_FAILED), message)
@@ -181,7 +184,8 @@ class Episode:
             raise ToolError(
                 f"There is no such tool; there is: {names}.", kind=CallStatus.UNKNOWN_TOOL
             )
-        return tool.run(tool.read_arguments(call.arguments), self.context)
+        result = tool.run(tool.read_arguments(call.arguments), self.context)
+        return checked_result(result, self._images.recipe)
 
     def _with_form(self, message: str, call: Call) -> str:
         """The message, and how a right call of that tool looks."""

@@ -22,7 +22,8 @@ from pydantic import (
 
 from swift_deepeyes.episode.boxes import Box, BoxError, BoxRules, Frame, fit_box, read_box
 from swift_deepeyes.episode.calls import JsonMistakeError, strict_json
-from swift_deepeyes.episode.images import ConversationImages, ImageView, NewImage
+from swift_deepeyes.episode.images import ConversationImages, ImageView
+from swift_deepeyes.episode.result import ToolResult
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.episode.view import UnreadableImageError
 
@@ -44,16 +45,6 @@ class ToolError(Exception):
         super().__init__(message)
         self.kind = _kind_name(kind)
         self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What a call gives back: an image, a text, or both. `box` is what was cut, for the record."""
-
-    image: NewImage | None = None
-    text: str = ""
-    box: Box | None = None
-    image_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.question import Question
+from swift_deepeyes.evaluation.question_tools import describe_own_tools
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.settings import Settings
+from swift_deepeyes.tools import OFFICIAL_TOOLBOX
 
 FORMAT_VERSION = "1"
 """Counts up when the same settings would give other trajectories than before."""
@@ -43,7 +45,11 @@ class Sampling(FrozenModel):
 
 
 class Config(FrozenModel):
-    """Everything that the user decided about what is asked. `shuffle_seed` None: as published."""
+    """Everything that the user decided about what is asked. `shuffle_seed` None: as published.
+
+    `toolbox`: whose tools a benchmark's questions have; rows that bring their own prompt have their
+    own.
+    """
 
     benchmark: str
     tools: tuple[ToolMode, ...] = (ToolMode.ON,)
@@ -54,6 +60,7 @@ class Config(FrozenModel):
     sampling: Sampling = Sampling()
     max_turns: int = Field(default=6, ge=1)
     system_prompt: str
+    toolbox: str = OFFICIAL_TOOLBOX
 
 
 def fingerprint(
@@ -82,6 +89,9 @@ def fingerprint(
         "max_pixels": model.max_pixels,
         "max_context": model.max_context,
     }
+    own_tools = describe_own_tools(questions, config.toolbox)
+    if own_tools:  # folders from before there were any have no such line
+        facts["tools"] = own_tools
     facts.update({name: getattr(settings, name) for name in _SETTINGS})
     if any(not question.is_closed for question in questions):
         facts.update({name: getattr(settings, name) for name in _JUDGE_SETTINGS})

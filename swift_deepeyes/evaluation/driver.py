@@ -13,12 +13,13 @@ from swift_deepeyes.evaluation.endpoint import Endpoint, Reply, ServerRefusedErr
 from swift_deepeyes.evaluation.image_files import open_image
 from swift_deepeyes.evaluation.names import ToolMode
 from swift_deepeyes.evaluation.prompts import messages_with_tool, messages_without_tool
+from swift_deepeyes.evaluation.question_tools import named_toolbox, toolbox_of_question
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.evaluation.text_tokens import token_counter
 from swift_deepeyes.evaluation.trial import Trial
 from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.settings import Settings
-from swift_deepeyes.tools import Toolbox, toolbox_of_row
+from swift_deepeyes.tools import Toolbox
 
 _IMAGE_THREADS = 4
 
@@ -43,6 +44,7 @@ class Driver:
         self._endpoint = endpoint
         self._model = model
         self._config = config
+        self._toolbox = named_toolbox(config.toolbox)
         self._starter = EpisodeStarter(settings)
         self._host = Host(
             recipe=model.recipe,
@@ -102,13 +104,20 @@ class Driver:
         if trial.tool is ToolMode.OFF:
             messages = messages_without_tool(trial.question, trial.order)
         else:
-            messages = messages_with_tool(trial.question, trial.order, self._config.system_prompt)
+            system = self._config.system_prompt
+            messages = messages_with_tool(trial.question, trial.order, system, self._toolbox)
         return ChatPrompt(
             messages=messages,
             images=tuple(map(str, trial.question.images)),
-            toolbox=_toolbox(trial, messages),
+            toolbox=self._tools_of(trial, messages),
             max_tokens=self._config.sampling.max_tokens,
         )
+
+    def _tools_of(self, trial: Trial, prompt: tuple[PromptMessage, ...]) -> Toolbox | None:
+        if trial.tool is ToolMode.OFF:
+            return None
+        text = "\n".join(message.text for message in prompt)
+        return toolbox_of_question(trial.question, self._config.toolbox, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +133,6 @@ class _TrialClient:
         sampling = self.config.sampling.model_copy(update={"max_tokens": max_tokens})
         seed = self.trial.seed(self.config.seed, turn)
         return await self.endpoint.complete(self.model, messages, sampling, seed=seed)
-
-
-def _toolbox(trial: Trial, prompt: tuple[PromptMessage, ...]) -> Toolbox | None:
-    """The row's tools; a benchmark's question has what its prompt announces."""
-    if trial.tool is ToolMode.OFF:
-        return None
-    text = "\n".join(message.text for message in prompt)
-    return toolbox_of_row(trial.question.toolbox, text)
 
 
 def _tighter(known: int | None, new: int | None) -> int | None:

@@ -12,6 +12,7 @@ from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.folder import EvaluationFolder
 from swift_deepeyes.evaluation.pixel_check import check_pixels
 from swift_deepeyes.evaluation.question import Question
+from swift_deepeyes.evaluation.question_tools import check_toolboxes
 from swift_deepeyes.evaluation.reporting.figures import compute_figures
 from swift_deepeyes.evaluation.reporting.report import (
     REPORT_JSON,
@@ -29,11 +30,15 @@ from swift_deepeyes.settings import Settings
 
 
 class Sources(FrozenModel):
-    """Where the questions are and how many of them are asked (None: all)."""
+    """Where the questions are, and how many of them are asked (None: all).
+
+    `toolboxes`: those of the plugin files that were loaded for them.
+    """
 
     data: Path
     images: Path | None = None
     limit: int | None = None
+    toolboxes: frozenset[str] = frozenset()
 
 
 async def evaluate(
@@ -51,9 +56,10 @@ async def evaluate(
 ) -> Report:
     """Evaluate and write the report. `endpoint` has to be open.
 
-    Raises `BenchmarkError`, `UnknownModelError`, `ServerFailedError` and `FolderError` before
-    anything is asked, and with `check_tokens` `OtherPixelsError` where the server counts other
-    image tokens than expected; a server or judge that fails later only makes the report incomplete.
+    Raises `BenchmarkError`, `UnknownModelError`, `UnknownToolboxError`, `ServerFailedError` and
+    `FolderError` before anything is asked, and with `check_tokens` `OtherPixelsError` where the
+    server counts other image tokens than expected; a server or judge that fails later only makes
+    the report incomplete.
     """
     progress = progress or Progress()
     progress.say(f"Server: {endpoint.url}")
@@ -62,6 +68,7 @@ async def evaluate(
     progress.say(f"Model: {served.name} ({served.how})")
     with EvaluationFolder(out) as folder:
         questions = load_questions(config.benchmark, sources.data, sources.images, folder.store)
+        check_toolboxes(questions, config.toolbox, sources.toolboxes)
         facts = fingerprint(config, settings, served, questions)
         folder.check(facts)
         asked = questions[: sources.limit]

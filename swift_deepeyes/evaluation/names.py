@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from swift_deepeyes.episode.family import Family
 
-class Family(StrEnum):
-    """Model families whose pixels and boxes are known."""
-
-    QWEN2_VL = "qwen2_vl"
-    QWEN2_5_VL = "qwen2_5_vl"
-    QWEN3_VL = "qwen3_vl"
-    QWEN3_5 = "qwen3_5"
-    MIMO_VL = "mimo_vl"
+__all__ = ["Family", "ToolMode"]
 
 
 class ToolMode(StrEnum):

@@ -12,21 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from swift_deepeyes.chat.identity import Listing
-from swift_deepeyes.episode.boxes import Frame
+from swift_deepeyes.episode.boxes import Frame, family_frame
+from swift_deepeyes.episode.family import Family
 from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.errors import DeepEyesError
-from swift_deepeyes.evaluation.names import Family
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.settings import BoxFormat
 
 MIN_TOKENS = 4
 """qwen-vl-utils shows no image with fewer tokens; a probe checks that the server agrees."""
-
-
-# ms-swift's templates (version and `norm_bbox`); field notes. All other families: patches of 14
-# pixels, boxes in thousandths.
-_PATCH_OF_16 = frozenset({Family.QWEN3_VL, Family.QWEN3_5})
-_ABSOLUTE_BOXES = frozenset({Family.QWEN2_5_VL, Family.MIMO_VL})
 
 
 class UnknownModelError(DeepEyesError, ValueError):
@@ -63,12 +57,7 @@ class ServedModel(FrozenModel):
     def recipe(self) -> ViewRecipe:
         """How the model sees an image."""
         limits = {"min_pixels": self.min_pixels, "max_pixels": self.max_pixels}
-        return ViewRecipe(patch_size(self.family), fetch_options=limits)
-
-
-def patch_size(family: Family) -> int:
-    """Side of a vision patch in pixels."""
-    return 16 if family in _PATCH_OF_16 else 14
+        return ViewRecipe(self.family.patch_size, fetch_options=limits)
 
 
 def identify(listing: Listing, stated: Stated, box_format: BoxFormat) -> ServedModel:
@@ -84,12 +73,12 @@ def identify(listing: Listing, stated: Stated, box_format: BoxFormat) -> ServedM
         )
     if stated.family is not None:
         how = "stated"
-    least, most, limits_how = _pixel_limits(stated, folder, (2 * patch_size(family)) ** 2)
+    least, most, limits_how = _pixel_limits(stated, folder, (2 * family.patch_size) ** 2)
     tokenizer = None if folder is None else folder / "tokenizer.json"
     return ServedModel(
         name=listing.id,
         family=family,
-        frame=_frame(family, box_format),
+        frame=family_frame(family, box_format),
         min_pixels=least,
         max_pixels=most,
         max_context=stated.max_context or listing.max_model_len,
@@ -123,12 +112,6 @@ def _family(listing: Listing, folder: Path | None) -> tuple[Family | None, str]:
             if family.replace("_", "") in plain:
                 return family, f"from the name {name!r}"
     return None, ""
-
-
-def _frame(family: Family, box_format: BoxFormat) -> Frame:
-    if box_format is BoxFormat.AUTO:
-        return Frame.PIXEL if family in _ABSOLUTE_BOXES else Frame.NORM1000
-    return Frame.PIXEL if box_format is BoxFormat.PIXEL else Frame.NORM1000
 
 
 def _pixel_limits(stated: Stated, folder: Path | None, token_pixels: int) -> tuple[int, int, str]:

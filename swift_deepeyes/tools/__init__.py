@@ -7,19 +7,20 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from swift_deepeyes.episode.images import NewImage
+from swift_deepeyes.episode.result import ToolResult
 from swift_deepeyes.episode.tool import (
     ImageIndex,
     Tool,
     Toolbox,
     ToolContext,
     ToolError,
-    ToolResult,
 )
 from swift_deepeyes.episode.trajectory import CallStatus
+from swift_deepeyes.tools.attempt import ToolAttempt, ToolFaultError, try_tool
+from swift_deepeyes.tools.plugins import load_entry_points
 from swift_deepeyes.tools.toolboxes import (
     OFFICIAL_TOOLBOX,
     is_toolbox,
-    load_entry_points,
     register_tool,
     tool_schemas,
     toolbox_of_row,
@@ -40,8 +41,10 @@ __all__ = [
     "NewImage",
     "Scene",
     "Tool",
+    "ToolAttempt",
     "ToolContext",
     "ToolError",
+    "ToolFaultError",
     "ToolResult",
     "Toolbox",
     "is_toolbox",
@@ -49,6 +52,7 @@ __all__ = [
     "register_tool",
     "tool_schemas",
     "toolbox_of_row",
+    "try_tool",
     "unannounced",
     "unknown_toolbox",
 ]

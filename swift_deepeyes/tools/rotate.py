@@ -7,7 +7,8 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from swift_deepeyes.episode.images import NewImage
-from swift_deepeyes.episode.tool import ImageIndex, Tool, ToolContext, ToolResult
+from swift_deepeyes.episode.result import ToolResult
+from swift_deepeyes.episode.tool import ImageIndex, Tool, ToolContext
 from swift_deepeyes.tools.toolboxes import OFFICIAL_TOOLBOX, register_tool
 
 

@@ -5,32 +5,38 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from difflib import get_close_matches
-from importlib.metadata import entry_points
 from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from swift_deepeyes.episode.messages import names_no_toolbox
 from swift_deepeyes.episode.tool import Tool, Toolbox
+from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.once import warn_once
 
 logger = logging.getLogger(__name__)
 
 OFFICIAL_TOOLBOX = "visual_toolbox_v2"
-ENTRY_POINT_GROUP = "swift_deepeyes.tools"
 
 ToolClass = TypeVar("ToolClass", bound=type[Tool[Any]])
 
 _toolboxes: dict[str, dict[str, Tool[Any]]] = {}
 
 
+class ToolDefinitionError(DeepEyesError, TypeError):
+    """A tool's class lacks something; the message says what."""
+
+
 def register_tool(env_name: str, *, first: bool = False) -> Callable[[ToolClass], ToolClass]:
     """Class decorator: put a tool into the toolbox of `env_name`, which is made if it is new.
 
     Registering the same class twice is fine (ms-swift may run a plugin file more than once).
-    `first`: before the others in prompts and in messages to the model.
+    `first`: before the others in prompts and in messages to the model. Raises
+    `ToolDefinitionError`.
     """
 
     def add(tool_class: ToolClass) -> ToolClass:
-        tool = tool_class()
+        tool = checked_tool(tool_class)
         tools = _toolboxes.get(env_name, {})
         new = {tool.name: tool}
         _toolboxes[env_name] = {**new, **tools, **new} if first else {**tools, **new}
@@ -39,13 +45,30 @@ def register_tool(env_name: str, *, first: bool = False) -> Callable[[ToolClass]
     return add
 
 
-def load_entry_points() -> None:
-    """Import what installed packages announce under `swift_deepeyes.tools`.
+def checked_tool(given: Tool[Any] | type[Tool[Any]]) -> Tool[Any]:
+    """The tool, made of its class if need be. Raises `ToolDefinitionError`."""
+    kind = given if isinstance(given, type) else type(given)
+    name = kind.__qualname__
+    if not issubclass(kind, Tool):
+        raise ToolDefinitionError(f"{name} is no tool: derive it from swift_deepeyes.tools.Tool")
+    if "run" in kind.__abstractmethods__:
+        raise ToolDefinitionError(f"{name} has no run: def run(self, arguments, context)")
+    tool = given() if isinstance(given, type) else given
+    for attribute, use in (("name", "calls it by"), ("description", "reads in its prompt")):
+        value = getattr(tool, attribute, None)
+        if not isinstance(value, str) or not value.strip():
+            raise ToolDefinitionError(
+                f'{name} has no {attribute}: {attribute} = "...", which the model {use}'
+            )
+    arguments = getattr(tool, "arguments", None)
+    if not isinstance(arguments, type) or not issubclass(arguments, BaseModel):
+        raise ToolDefinitionError(f"{name} has no arguments: a class derived of pydantic.BaseModel")
+    return tool
 
-    Such a module registers its tools with `register_tool` when it is imported.
-    """
-    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
-        entry_point.load()
+
+def all_toolboxes() -> dict[str, Toolbox]:
+    """What is registered, by `env_name`."""
+    return {name: Toolbox(name, dict(tools)) for name, tools in sorted(_toolboxes.items())}
 
 
 def tool_schemas(env_name: str) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
-from swift_deepeyes.episode.tool import ImageIndex, Tool, ToolContext, ToolResult, numbers_of_text
+from swift_deepeyes.episode.result import ToolResult
+from swift_deepeyes.episode.tool import ImageIndex, Tool, ToolContext, numbers_of_text
 from swift_deepeyes.tools.toolboxes import OFFICIAL_TOOLBOX, register_tool
 
 

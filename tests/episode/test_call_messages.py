@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from swift_deepeyes.episode.calls import MAX_DEPTH, MalformedCall, ToolCall, read_call
-from swift_deepeyes.episode.tool import Tool, Toolbox, ToolContext, ToolError, ToolResult
+from swift_deepeyes.episode.result import ToolResult
+from swift_deepeyes.episode.tool import Tool, Toolbox, ToolContext, ToolError
 from swift_deepeyes.episode.trajectory import CallStatus, Trajectory
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX, toolbox_of_row
 from swift_deepeyes.tools.rotate import RotateTool

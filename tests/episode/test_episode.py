@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from swift_deepeyes.episode.boxes import Frame
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits, Observation
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
-from swift_deepeyes.episode.tool import Tool, Toolbox, ToolContext, ToolResult
+from swift_deepeyes.episode.result import ToolResult
+from swift_deepeyes.episode.tool import Tool, Toolbox, ToolContext
 from swift_deepeyes.episode.trajectory import CallStatus, StopReason, Trajectory
 from swift_deepeyes.episode.view import ViewRecipe, to_png
 from tests.episode.helpers import call, load, make_episode, make_limits, png

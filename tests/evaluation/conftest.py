@@ -9,10 +9,10 @@ import pytest
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.evaluate import Sources, evaluate
-from swift_deepeyes.evaluation.prompts import tool_system_prompt
 from swift_deepeyes.evaluation.reporting.report import Report
 from swift_deepeyes.evaluation.served_model import Stated
 from swift_deepeyes.settings import JudgeKind, Settings
+from swift_deepeyes.tools.prompt import tool_system_prompt
 from tests.evaluation.policy_server import PolicyServer
 from tests.evaluation.running import Evaluate
 

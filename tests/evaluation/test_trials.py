@@ -7,7 +7,6 @@ from swift_deepeyes.evaluation.prompts import (
     messages_with_tool,
     messages_without_tool,
     shown_question,
-    tool_system_prompt,
 )
 from swift_deepeyes.evaluation.question import Question, option_question
 from swift_deepeyes.evaluation.reporting.chance import guess
@@ -18,6 +17,7 @@ from swift_deepeyes.evaluation.trial import (
     rotate,
     rotation_count,
 )
+from swift_deepeyes.tools.prompt import tool_system_prompt
 
 
 def ask(*options: str, id: str = "q", right: int = 0) -> Question:
