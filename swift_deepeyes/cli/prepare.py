@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from swift_deepeyes.cli.command import option
+from swift_deepeyes.cli.command import INTERRUPTED, option
 from swift_deepeyes.preparation.choices import (
     DROPPED_BY_DEFAULT,
     ChartPolicy,
@@ -22,6 +22,7 @@ from swift_deepeyes.preparation.choices import (
 
 IMAGES, ROWS = "Images", "Rows and columns"
 DEFAULTS = ", ".join(sorted(DROPPED_BY_DEFAULT))
+GO_ON = "the same command goes on from there, and gives the same bytes"
 
 
 def prepare(
@@ -95,8 +96,12 @@ def prepare(
         dropped=(DROPPED_BY_DEFAULT | frozenset(drop or ())) - frozenset(keep or ()),
     )
     console = Console()
-    with ConsoleProgress(console) as progress:
-        report = prepare_files(data, out, recipe, workers or available_cores(), progress)
+    try:
+        with ConsoleProgress(console) as progress:
+            report = prepare_files(data, out, recipe, workers or available_cores(), progress)
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is finished is kept in {out}; {GO_ON}.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     for block in render(report):
         console.print(block)
     empty = [report.files[name] for name in find_sources(data, out)]

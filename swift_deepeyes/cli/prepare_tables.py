@@ -117,6 +117,13 @@ def _lines(file: FileReport) -> Iterator[str]:
         yield f"{name}: images before {_sizes(file.images.before)}"
         if file.images.before != file.images.after:
             yield f"{name}: images after  {_sizes(file.images.after)}"
+    if file.images.jpegs:
+        jpegs = file.images.jpegs
+        yield (
+            f"{name}: {jpegs.images:,} changed images stayed JPEGs, which are smaller; their "
+            f"pixels differ from lossless ones by {jpegs.mean_error:.2f} of 255 levels in the "
+            f"mean, by {jpegs.largest_error} at most"
+        )
     if file.kinds:
         kinds = ", ".join(f"{kind} {rows:,}" for kind, rows in file.kinds.items())
         yield f"{name}: references by kind: {kinds}"

@@ -21,7 +21,7 @@ from swift_deepeyes.judge.rules.maths import equal
 from swift_deepeyes.judge.rules.numbers import read_quantity
 from swift_deepeyes.judge.rules.text import normalise
 from swift_deepeyes.preparation.choices import RowIssue
-from swift_deepeyes.preparation.images import PreparedImage, digest_of
+from swift_deepeyes.preparation.images import JpegError, PreparedImage, digest_of
 from swift_deepeyes.preparation.normalised import Issues, NormalisedRow
 from swift_deepeyes.scoring.official import extract_officially
 from swift_deepeyes.scoring.row import ScoredRow
@@ -79,6 +79,7 @@ class RowFacts(FrozenModel):
     reference: str
     before: list[PixelSize]
     after: list[PixelSize]
+    jpeg_errors: tuple[JpegError, ...] = ()  # of the images that were changed and stayed JPEGs
 
     @property
     def name(self) -> str:
@@ -107,6 +108,7 @@ def facts_of(
         reference=row.scored.reference,
         before=[image.before for image in images if image.before],
         after=[image.after for image in images if image.after],
+        jpeg_errors=tuple(image.jpeg_error for image in images if image.jpeg_error),
     )
 
 

@@ -26,7 +26,7 @@ from swift_deepeyes.preparation.source import Source
 from swift_deepeyes.preparation.tally import FileCounts
 from swift_deepeyes.progress import Progress
 
-FORMAT = 2
+FORMAT = 3
 """Part of every fingerprint: raise it when the same recipe begins to give other bytes."""
 
 WORK_FOLDER = ".prepare"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from statistics import fmean
 
 from swift_deepeyes.judge.rules import letters
 from swift_deepeyes.judge.rules.text import normalise
@@ -17,7 +18,14 @@ from swift_deepeyes.preparation.facts import (
     kind_of,
     math_facts,
 )
-from swift_deepeyes.preparation.report import DifferingRow, ImageReport, MathReport, Sizes
+from swift_deepeyes.preparation.images import JpegError
+from swift_deepeyes.preparation.report import (
+    DifferingRow,
+    ImageReport,
+    JpegReport,
+    MathReport,
+    Sizes,
+)
 from swift_deepeyes.scoring.scheme import ScoringScheme
 
 MAX_EXAMPLES = 20
@@ -103,6 +111,7 @@ class FileCounts:
         self.contradictions = Contradictions()
         self._before, self._after = SizeTally(), SizeTally()
         self._images = self._enlarged = self._reduced = 0
+        self._jpeg_errors: list[JpegError] = []
 
     def add(self, facts: RowFacts) -> None:
         """One row."""
@@ -137,6 +146,7 @@ class FileCounts:
             self._after.add(after)
             self._enlarged += after[0] * after[1] > before[0] * before[1]
             self._reduced += after[0] * after[1] < before[0] * before[1]
+        self._jpeg_errors += facts.jpeg_errors
 
     def left_out_later(self) -> frozenset[int]:
         """Settle the contradictions, all rows being known; the numbers of rows that they cost."""
@@ -155,8 +165,19 @@ class FileCounts:
             images=self._images,
             enlarged=self._enlarged,
             reduced=self._reduced,
+            jpegs=self._jpeg_report(),
             before=self._before.sizes(),
             after=self._after.sizes(),
+        )
+
+    def _jpeg_report(self) -> JpegReport | None:
+        errors = self._jpeg_errors
+        if not errors:
+            return None
+        return JpegReport(
+            images=len(errors),
+            mean_error=round(fmean(error.mean for error in errors), 3),
+            largest_error=max(error.largest for error in errors),
         )
 
     def kinds(self) -> Counter[AnswerKind]:

@@ -26,7 +26,8 @@ ROOT = Path(swift_deepeyes.__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
-def registries() -> Iterator[None]:
+def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
     with registries_restored():
         yield
 

@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 from pytest_httpserver import HTTPServer
 
 from swift_deepeyes.dataset.images import ImageFault
@@ -18,6 +18,7 @@ from swift_deepeyes.preparation.images import (
     SizeLimits,
     do_jobs,
     fitted_size,
+    resized,
     treat,
 )
 from tests.dataset import lookalike
@@ -77,8 +78,20 @@ def test_a_reduced_jpeg_stays_one_and_a_reduced_png_too() -> None:
     assert (reduced.format, reduced.mode, reduced.size) == ("PNG", "RGB", (50, 40))
 
 
-def test_an_enlarged_jpeg_becomes_lossless() -> None:
-    assert opened(treat(lookalike.jpeg(10, 20), OPEN)).format == "PNG"
+def test_an_enlarged_jpeg_stays_one_where_that_is_smaller() -> None:
+    buffer = BytesIO()
+    random_pixels = Image.frombytes("RGB", (30, 60), random.Random(0).randbytes(30 * 60 * 3))
+    random_pixels.save(buffer, format="JPEG", quality=90)
+    changed = treat(buffer.getvalue(), OPEN)
+    assert (opened(changed).format, opened(changed).size) == ("JPEG", (32, 64))
+    assert changed.jpeg_error is not None and 0 < changed.jpeg_error.mean < 12
+    lossless = resized(Image.open(BytesIO(buffer.getvalue())), (32, 64))
+    worst = ImageChops.difference(lossless, opened(changed)).getextrema()
+    assert changed.jpeg_error.largest == max(high for _, high in worst)
+    one_colour = BytesIO()
+    Image.new("RGB", (400, 300), "navy").save(one_colour, format="JPEG")
+    flat = treat(one_colour.getvalue(), SizeLimits(32, max_side=200))
+    assert (opened(flat).format, flat.jpeg_error) == ("PNG", None)
 
 
 @pytest.mark.parametrize(
