@@ -26,6 +26,9 @@ def show_results(console: Console, results: DemoResults) -> None:
     )
     for what, path in results.files.items():
         console.print(f"  {what}: {path}", markup=False, soft_wrap=True)
+    console.print("Data of your own, with the toy (questions.jsonl is an example to change):")
+    for command in results.own_data:
+        console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(steps: list[StepFigures]) -> Table:

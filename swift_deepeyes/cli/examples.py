@@ -26,6 +26,19 @@ swift-deepeyes prepare data/ --chart exclude --validation 0.02
 # Own rows, images of at most 1 million pixels
 swift-deepeyes prepare my_rows.parquet --out mine --max-pixels 1003520
 """,
+    "make-data": """
+# questions.jsonl: {"image": "a.png", "question": "What is it?", "answer": "a cat"}
+# on each line, images beside it; then `swift rlhf` with the printed options
+swift-deepeyes make-data questions.jsonl --out my_data
+
+# A table, images elsewhere, the prompt that the published data was trained with
+swift-deepeyes make-data questions.csv --out my_data --images photos/ \\
+    --system-prompt data/data_0.1.2_visual_toolbox_v2.parquet
+
+# For a tool of your own, 5 % of the images for validation
+swift-deepeyes make-data questions.jsonl --out my_data --validation 0.05 \\
+    --external-plugins my_tools.py --toolbox marker_toolbox
+""",
     "plan": """
 # The paper's run: 7B, 24 GPUs that train and 8 that generate
 swift-deepeyes plan --model 7b --gpus 32

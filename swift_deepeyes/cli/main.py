@@ -19,7 +19,9 @@ from swift_deepeyes.cli.demo import demo
 from swift_deepeyes.cli.doctor import doctor
 from swift_deepeyes.cli.eval import EvalCommand, evaluate
 from swift_deepeyes.cli.examples import EXAMPLES, FIRST_EXAMPLES
+from swift_deepeyes.cli.make_data import make_data
 from swift_deepeyes.cli.plan import plan
+from swift_deepeyes.cli.plugin_files import PluginCommand
 from swift_deepeyes.cli.plugin_path import plugin_path
 from swift_deepeyes.cli.prepare import prepare
 from swift_deepeyes.cli.view import view
@@ -70,6 +72,7 @@ def _add(
 
 _add("demo", demo, BEFORE)
 _add("prepare", prepare, BEFORE)
+_add("make-data", make_data, BEFORE, PluginCommand)
 _add("plan", plan, BEFORE)
 _add("doctor", doctor, BEFORE)
 _add("plugin-path", plugin_path, BEFORE)

@@ -8,7 +8,8 @@ import typer
 
 from swift_deepeyes.cli.command import Command
 
-NAMES = ("--external-plugins", "--external_plugins")
+NAME = "--external-plugins"
+_NAMES = (NAME, "--external_plugins")  # and as ms-swift spells it
 
 
 class PluginCommand(Command):
@@ -22,7 +23,7 @@ class PluginCommand(Command):
 def plugin_files_option(panel: str) -> Any:
     """The option, for a group of the help page."""
     text = "Files with tools of your own, as in training."
-    return typer.Option(*NAMES, help=text, metavar="FILE...", rich_help_panel=panel)
+    return typer.Option(NAME, help=text, metavar="FILE...", rich_help_panel=panel)
 
 
 def one_option_per_file(args: list[str]) -> list[str]:
@@ -30,8 +31,8 @@ def one_option_per_file(args: list[str]) -> list[str]:
     repeated: list[str] = []
     option = None
     for arg in args:
-        if arg in NAMES:
-            option = arg
+        if arg in _NAMES:
+            arg = option = NAME
         elif option is not None and arg.endswith(".py"):
             if repeated[-1] != option:
                 repeated.append(option)

@@ -58,6 +58,11 @@ class DemoOptions:
         return self.output / "evaluation"
 
     @property
+    def own_data(self) -> Path:
+        """An example of one's own data, and the configuration of a run on it."""
+        return self.output / "own_data"
+
+    @property
     def page(self) -> Path:
         """The viewer's file of all trajectories."""
         return self.output / "trajectories.html"
@@ -76,6 +81,7 @@ class DemoOptions:
             self.grpo,
             self.log,
             self.evaluation,
+            self.own_data,
         ):
             shutil.rmtree(folder, ignore_errors=True)
         self.output.mkdir(parents=True, exist_ok=True)

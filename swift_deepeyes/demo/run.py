@@ -17,6 +17,7 @@ from swift_deepeyes.demo import commands, figures
 from swift_deepeyes.demo.evaluation import Result, evaluate_checkpoint
 from swift_deepeyes.demo.figures import StepFigures, Summary
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
+from swift_deepeyes.demo.own_data import write_own_data
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
 from swift_deepeyes.progress import Progress
@@ -38,6 +39,7 @@ class DemoResults:
     evaluations: list[Result]
     summary: Summary
     files: dict[str, Path]
+    own_data: tuple[str, ...]  # commands that train the toy on data of one's own
 
 
 def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], object]) -> DemoResults:
@@ -74,7 +76,8 @@ def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], obje
     summary.write(files["summary"])
     if (image := _draw(trajectories, options, say)) is not None:
         files["image"] = image
-    return DemoResults(steps, evaluations, summary, files)
+    own_data = write_own_data(options, commands.warm_start_checkpoint(options))
+    return DemoResults(steps, evaluations, summary, files, own_data)
 
 
 def _draw(

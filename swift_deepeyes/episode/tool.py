@@ -186,6 +186,8 @@ class Tool(ABC, Generic[ArgumentsT]):
     def schema(self) -> dict[str, Any]:
         """The JSON schema that a prompt shows (OpenAI's function format)."""
         parameters = self.arguments.model_json_schema()
+        # The docstring of the class speaks to whoever reads the code.
+        parameters.pop("description", None)
         return {
             "type": "function",
             "function": {

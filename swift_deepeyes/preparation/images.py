@@ -40,6 +40,7 @@ from swift_deepeyes.dataset.images import (
 from swift_deepeyes.errors import PrepareError
 
 JPEG_QUALITY = 95
+SMALL_PIXELS = 2**16  # a JPEG's tables alone take 600 bytes
 FLAT_BITS_PER_PIXEL = 1  # of a JPEG; a chart of lines and bars has 1.6, a photograph 3 to 6
 PNG_LEVEL = 4  # measured on charts: a third faster than 6, and 1 % larger
 DIGEST_BYTES = 16
@@ -143,8 +144,9 @@ def encoded(image: Image.Image, *, may_be_jpeg: bool) -> tuple[bytes, JpegError 
     buffer = BytesIO()
     image.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     jpeg = buffer.getvalue()
-    # A PNG takes ten times as long, and is smaller only for what is nearly all of one colour.
-    if len(jpeg) * 8 < image.width * image.height * FLAT_BITS_PER_PIXEL:
+    # A PNG takes ten times as long, and is smaller only for what is small or nearly of one colour.
+    pixels = image.width * image.height
+    if pixels < SMALL_PIXELS or len(jpeg) * 8 < pixels * FLAT_BITS_PER_PIXEL:
         png = _as_png(image)
         if len(png) <= len(jpeg):
             return png, None
