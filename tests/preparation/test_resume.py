@@ -158,20 +158,34 @@ def test_two_runs_into_one_folder_are_refused(data: Path, tmp_path: Path, prepar
             prepared(data)
 
 
-def test_killed_and_started_again(data: Path, tmp_path: Path, prepared: Any) -> None:
-    """The real command, SIGKILL: no process stays, and the next start gives the same bytes."""
+@pytest.mark.parametrize("how", ["killed", "Ctrl-C"])
+def test_killed_or_stopped_and_started_again(tmp_path: Path, how: str) -> None:
+    """The real command: no process stays, and the next start gives the same bytes."""
     many = published.write(tmp_path / "data/mine.parquet", "vstar", 800, flaws=False)
     out = tmp_path / "killed"
     command = [str(Path(sys.executable).with_name("swift-deepeyes")), "prepare", str(many)]
     command += ["--out", str(out), "--max-side", "100", "--workers", "2"]
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     while not list(out.glob(".prepare/*/part-000001.arrow")) and process.poll() is None:
         time.sleep(0.01)
     assert process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    if how == "killed":
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    else:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert told.splitlines() == [
+            f"Stopped. What is finished is kept in {out}; the same command goes on from there, "
+            "and gives the same bytes."
+        ]
     assert not list(out.glob("*.parquet"))
     assert list(out.glob(".prepare/*/*.arrow"))
     deadline = time.monotonic() + 30
