@@ -27,11 +27,11 @@ swift-deepeyes prepare data/ --chart exclude --validation 0.02
 swift-deepeyes prepare my_rows.parquet --out mine --max-pixels 1003520
 """,
     "make-data": """
-# questions.jsonl: {"image": "a.png", "question": "What is it?", "answer": "a cat"}
-# on each line, images beside it; then `swift rlhf` with the printed options
+# On each line {"image": "a.png", "question": "What is it?", "answer": "cat"};
+# the end of its output are the two options for `swift rlhf`
 swift-deepeyes make-data questions.jsonl --out my_data
 
-# A table, images elsewhere, the prompt that the published data was trained with
+# A table, images elsewhere, the system prompt of the published data
 swift-deepeyes make-data questions.csv --out my_data --images photos/ \\
     --system-prompt data/data_0.1.2_visual_toolbox_v2.parquet
 

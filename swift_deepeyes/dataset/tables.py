@@ -23,7 +23,11 @@ NumberedRow = tuple[int, Any]
 
 
 class TableError(DeepEyesError):
-    """A file is not what its suffix says, or a line of it is damaged; the message names both."""
+    """A file cannot be read; the message names it."""
+
+
+class DamagedTableError(TableError):
+    """A file is not what its suffix says, or a line of it is damaged; the message says where."""
 
 
 def read_table(
@@ -111,7 +115,7 @@ def _text(path: Path) -> str:
         raise TableError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _unreadable(path: Path, problem: str, where: str = "") -> TableError:
+def _unreadable(path: Path, problem: str, where: str = "") -> DamagedTableError:
     with path.open("rb") as file:
         is_pointer = file.read(len(_LFS_POINTER)) == _LFS_POINTER
     fix = (
@@ -119,4 +123,4 @@ def _unreadable(path: Path, problem: str, where: str = "") -> TableError:
         if is_pointer
         else ""
     )
-    return TableError(f"{path}{where} {problem}.{fix}")
+    return DamagedTableError(f"{path}{where} {problem}.{fix}")

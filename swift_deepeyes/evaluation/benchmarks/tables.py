@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from swift_deepeyes.dataset.tables import TableError, read_json, read_table
+from swift_deepeyes.dataset.tables import DamagedTableError, TableError, read_json, read_table
 from swift_deepeyes.evaluation.benchmarks.row import Row
 from swift_deepeyes.evaluation.question import BenchmarkError
 
@@ -42,5 +42,6 @@ def _as_benchmark_error() -> Iterator[None]:
     try:
         yield
     except TableError as error:
-        fix = "" if "git lfs" in str(error) else " Download it again, and compare its size."
+        is_damaged = isinstance(error, DamagedTableError) and "git lfs" not in str(error)
+        fix = " Download it again, and compare its size." if is_damaged else ""
         raise BenchmarkError(f"{error}{fix}") from None
