@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from textwrap import indent
 from typing import Any
@@ -81,6 +80,8 @@ def show_version(is_asked: bool) -> None:
 
 
 def _ms_swift() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("ms-swift")
     except PackageNotFoundError:

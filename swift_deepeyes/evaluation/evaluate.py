@@ -77,11 +77,13 @@ async def evaluate(
         images = [image for question in asked for image in question.images]
         scorer = Scorer(config.benchmark, settings)
         with closing(Driver(endpoint, served, config, settings)) as driver:
+            progress.say("Checking that the server counts image tokens as expected ...")
             pixels = await check_pixels(endpoint, served.name, served.recipe, images)
             if check_tokens:
                 pixels.raise_if_other()
             progress.say(f"Image tokens: {pixels.told}")
             folder.claim(facts, f"{config.benchmark}: {served.name}")
+            progress.say(f"Asking, {concurrency} trials at once ...")
             outcome = await run_trials(
                 trials, driver, scorer, folder, concurrency=concurrency, progress=progress
             )

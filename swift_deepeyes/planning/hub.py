@@ -59,7 +59,8 @@ def _address(name: str) -> tuple[str, str]:
     hub = os.environ.get("MODELSCOPE_DOMAIN") or "www.modelscope.cn"
     hub = hub if "://" in hub else f"https://{hub}"
     token = os.environ.get("MODELSCOPE_API_TOKEN", "")
-    return f"{hub.rstrip('/')}/models/{name}/resolve/master/config.json", token
+    path = f"api/v1/models/{name}/repo?Revision=master&FilePath=config.json"
+    return f"{hub.rstrip('/')}/{path}", token
 
 
 def _get(address: str, headers: dict[str, str]) -> httpx.Response:

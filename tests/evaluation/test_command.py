@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,8 +136,8 @@ def test_it_says_what_it_waits_for_and_what_runs(tmp_path: Path) -> None:
     with PolicyServer(look) as server:
         arguments = ["eval", *map(str, options(server, data, tmp_path / "out"))]
         output = CliRunner().invoke(app, arguments).output
-    said = [line.partition(":")[0].strip() for line in output.splitlines()]
-    assert said[:4] == ["Server", "Model", "Questions", "Image tokens"]
+    said = [re.split(r"[:,]| that", line)[0].strip() for line in output.splitlines()]
+    assert said[:6] == ["Server", "Model", "Questions", "Checking", "Image tokens", "Asking"]
     assert f"Server: {server.url}" in output
     assert "Questions: 2 of vstar, 2 trials" in output
     assert "Image tokens: as expected, 56x56" in output

@@ -10,7 +10,8 @@ from pytest_httpserver import HTTPServer
 from swift_deepeyes.planning.hub import fetch_config, is_hub_name
 from swift_deepeyes.planning.models import CONFIGS, MODELS, ModelError, read_model
 
-MODELSCOPE = "/models/org/new-7b/resolve/master/config.json"
+MODELSCOPE = "/api/v1/models/org/new-7b/repo"
+QUERY = "Revision=master&FilePath=config.json"
 HUGGING_FACE = "/org/new-7b/resolve/main/config.json"
 
 
@@ -30,7 +31,7 @@ def test_names_of_the_table_need_no_network(name: str, monkeypatch: pytest.Monke
 
 def test_another_name_is_read_from_modelscope(modelscope: HTTPServer) -> None:
     moved = modelscope.url_for("/elsewhere")
-    modelscope.expect_oneshot_request(MODELSCOPE).respond_with_data(
+    modelscope.expect_oneshot_request(MODELSCOPE, query_string=QUERY).respond_with_data(
         "", status=302, headers={"Location": moved}
     )
     modelscope.expect_oneshot_request("/elsewhere").respond_with_json(CONFIGS["7b"])
