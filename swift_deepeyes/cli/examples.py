@@ -69,6 +69,9 @@ swift-deepeyes plugin-path
 # One HTML file beside the log, to open or to send
 swift-deepeyes view output/my_run/log
 
+# Two runs beside each other
+swift-deepeyes view output/my_run/log output/other_run/log
+
 # While it trains: reload the page to see new steps
 swift-deepeyes view output/my_run/log --serve --port 8765
 """,

@@ -7,28 +7,39 @@ from typing import Annotated
 
 import typer
 
+from swift_deepeyes.cli.command import option
+
+PAGE, SERVED = "Page", "Served"
+
 
 def view(
     directories: Annotated[
         list[Path],
         typer.Argument(
             help="A log directory (DEEPEYES_LOG_DIR, or --out of an evaluation); several are "
-            "compared on one page."
+            "compared on one page.",
+            metavar="DIR",
         ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            help="The HTML file.  [default: trajectories.html in the directory, comparison.html in "
-            "the first of several]"
-        ),
+        option(PAGE, "The HTML file.", "FILE", show_default="in the first directory"),
     ] = None,
-    serve: Annotated[bool, typer.Option("--serve", help="Serve it on 127.0.0.1 instead.")] = False,
-    port: Annotated[int, typer.Option(help="With --serve; 0: any free port.")] = 8765,
-    max_megabytes: Annotated[float, typer.Option(min=1, help="Size of the page, about.")] = 100,
-    max_trajectories: Annotated[int, typer.Option(min=1, help="More are sampled.")] = 10_000,
+    max_megabytes: Annotated[float, option(PAGE, "Its size, about.", min=1)] = 100,
+    max_trajectories: Annotated[int, option(PAGE, "Of more, some are drawn.", min=1)] = 10_000,
+    serve: Annotated[
+        bool,
+        typer.Option("--serve", help="Serve it on 127.0.0.1 instead.", rich_help_panel=SERVED),
+    ] = False,
+    port: Annotated[
+        int, option(SERVED, "Where; 0: any free port.", "PORT", min=0, max=65535)
+    ] = 8765,
 ) -> None:
-    """Show a run's trajectories, or two runs beside each other, as one HTML file."""
+    """Show a run's trajectories, or two runs beside each other, as one HTML file.
+
+    For seeing what a policy really does: question, boxes, crops as the model
+    saw them, verdicts and curves. The file needs no network.
+    """
     from swift_deepeyes.viewer.build import PageLimits
     from swift_deepeyes.viewer.output import serve_page, write_page
 

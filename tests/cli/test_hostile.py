@@ -63,6 +63,8 @@ CASES: list[tuple[str, str]] = [
     ("view {}/log --output {}", "is a directory"),
     ("view {}/log --output {}/empty.json/page.html", "empty.json"),
     ("view {}/log --output /proc/no/page.html", "/proc/no"),
+    ("view {}/log --serve --port 99999", "for '--port'"),
+    ("view {}/log --serve --port -1", "for '--port'"),
     ("view {}/log --serve --port {taken}", "{taken}"),
     ("view {}/{odd}", "odd"),
     # prepare
