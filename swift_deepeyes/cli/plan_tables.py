@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.planning.measured import Comparison, Measured
 from swift_deepeyes.planning.plan import Certainty, FigureUnit, Plan
 from swift_deepeyes.planning.quantities import duration_text
@@ -40,7 +41,7 @@ def render(setup: Setup, plan: Plan) -> Iterator[RenderableType]:
 
 
 def _table(setup: Setup, plan: Plan) -> Table:
-    table = Table(title=f"{setup.model.name} on {setup.gpus} GPUs ({setup.mode})")
+    table = Table(title=f"{setup.model.name} on {counted(setup.gpus, 'GPU')} ({setup.mode})")
     table.add_column("quantity", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -60,7 +61,7 @@ def render_measured(
     setup: Setup, measured: Measured, rows: tuple[Comparison, ...]
 ) -> Iterator[RenderableType]:
     """What was planned beside what a run logged, and the options that plan what it logged."""
-    table = Table(title=f"Planned and measured ({measured.steps} steps)")
+    table = Table(title=f"Planned and measured ({counted(measured.steps, 'step')})")
     table.add_column("quantity", no_wrap=True)
     table.add_column("planned", justify="right", no_wrap=True)
     table.add_column("measured", justify="right", no_wrap=True)

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from swift_deepeyes.counted import counted, which
 from swift_deepeyes.preparation.choices import MEANING, ChartPolicy, RowIssue
 from swift_deepeyes.preparation.facts import MathFact
 from swift_deepeyes.preparation.recipe import CHART_SOURCE
@@ -129,7 +130,10 @@ def _lines(file: FileReport) -> Iterator[str]:
         yield f"{name}: references by kind: {kinds}"
     yield from _math_lines(file)
     if file.duplicates:
-        yield f"{name}: {file.duplicates:,} rows repeat an earlier one (image, question, reference)"
+        repeating = (
+            f"{counted(file.duplicates, 'row')} {which(file.duplicates, 'repeats', 'repeat')}"
+        )
+        yield f"{name}: {repeating} an earlier one (image, question, reference)"
     for group in file.contradictions[:SHOWN_CONTRADICTIONS]:
         said = "; ".join(f"row {row.row} says {row.reference!r}" for row in group)
         yield f"{name}: contradictory: {said}"

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -68,8 +69,9 @@ else:
 
 __all__ = [
     "AsyncORM", "AutoPreprocessor", "DatasetMeta", "MessagesPreprocessor", "RenderedPrompt",
-    "Scheduler", "add_callback", "dataset_register", "equip", "load_image", "load_plugins",
-    "load_template", "mend_encoding", "multi_turns", "orms", "render_prompt",
+    "Scheduler", "add_callback", "call_before_loading", "dataset_register", "equip",
+    "load_image", "load_plugins", "load_template", "mend_encoding", "multi_turns",
+    "orms", "render_prompt",
 ]  # fmt: skip
 
 CALLS_HOOKS = hasattr(MultiTurnScheduler, "on_turn_end")
@@ -161,6 +163,27 @@ def _add_when_made(callback_type: type[Any]) -> None:
 def _is_missing(callback_type: type[Any], trainer: Any, callbacks: Sequence[Any]) -> bool:
     is_grpo = hasattr(trainer, "_prepare_rewards")
     return is_grpo and not any(isinstance(one, callback_type) for one in callbacks)
+
+
+def call_before_loading(check: Callable[[Any], None]) -> None:
+    """Have `swift rlhf` call `check` with its arguments before it loads its model. Idempotent.
+
+    Rewards are made only when model and data are there, minutes later. Other commands, which have
+    not imported the class, are left alone.
+    """
+    modules = ("swift.pipelines.train.rlhf", "swift.llm.train.rlhf")  # the latter before 4.0
+    module = next((sys.modules[name] for name in modules if name in sys.modules), None)
+    original = getattr(getattr(module, "SwiftRLHF", None), "_prepare_model_tokenizer", None)
+    if original is None or hasattr(original, "checks_first"):
+        return
+
+    @functools.wraps(original)
+    def prepare_model_tokenizer(self: Any, *args: Any, **kwargs: Any) -> Any:
+        check(self.args)
+        return original(self, *args, **kwargs)
+
+    prepare_model_tokenizer.checks_first = True  # type: ignore[attr-defined]
+    module.SwiftRLHF._prepare_model_tokenizer = prepare_model_tokenizer  # type: ignore[union-attr]
 
 
 def mend_encoding(

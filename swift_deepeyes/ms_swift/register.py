@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 
 from swift_deepeyes.ms_swift.callback import install_metrics
-from swift_deepeyes.ms_swift.compat import mend_encoding, multi_turns, orms
+from swift_deepeyes.ms_swift.compat import call_before_loading, mend_encoding, multi_turns, orms
 from swift_deepeyes.ms_swift.limits import check_prompt, is_unbounded
 from swift_deepeyes.ms_swift.process import process, tell_launcher
-from swift_deepeyes.ms_swift.rewards import reward_classes
+from swift_deepeyes.ms_swift.rewards import meet_judge_of, reward_classes
 from swift_deepeyes.ms_swift.rows import install_row_preprocessor
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
 from swift_deepeyes.settings import SettingsError
@@ -33,5 +33,6 @@ def register_all() -> None:
     mend_encoding(is_unbounded, functools.partial(check_prompt, None))
     multi_turns["deepeyes_scheduler"] = DeepEyesScheduler
     orms.update(reward_classes())
+    call_before_loading(meet_judge_of)
     install_row_preprocessor()
     install_metrics()

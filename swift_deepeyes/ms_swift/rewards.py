@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.ms_swift.compat import AsyncORM
@@ -38,7 +38,7 @@ class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no t
         process.remember_arguments(args)
         self._scheduler = SchedulerCheck(args)
         if self._scheduler.has_run:
-            _meet_judge()
+            meet_judge()
 
     async def __call__(self, completions: Sequence[object], **kwargs: object) -> list[float | None]:
         """N completions and N-long columns in, N values out.
@@ -218,7 +218,14 @@ def _at(column: object, index: int) -> object:
     return column[index] if is_there else None  # type: ignore[index]
 
 
-def _meet_judge() -> None:
+def meet_judge_of(args: Any) -> None:
+    """Meet the judge of a run that has a reward of ours. Raises `JudgeError`."""
+    if set(getattr(args, "reward_funcs", None) or ()) & reward_classes().keys():
+        meet_judge()
+
+
+def meet_judge() -> None:
+    """Find out, once in a process, whether the judge is there. Raises `JudgeError`."""
     try:
         process.meet_judge()
     except JudgeError as error:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from enum import StrEnum
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.planning import costs
 from swift_deepeyes.planning.fit import misfits
@@ -108,14 +109,14 @@ def _batch_figures(setup: Setup) -> Iterator[Figure]:
     yield _exact("trajectories", setup.trajectories, FigureUnit.NUMBER, how)
     how = f"{rows:,} rows / {prompts} prompts"
     yield _exact("steps per epoch", math.ceil(rows / prompts), FigureUnit.NUMBER, how)
-    how = f"in {setup.steps} steps"
+    how = f"in {counted(setup.steps, 'step')}"
     yield _exact("epochs", setup.steps * prompts / rows, FigureUnit.NUMBER, how)
 
 
 def _rollout_figures(setup: Setup) -> Iterator[Figure]:
     model, engines = setup.model, setup.engines
     where = "on their own GPUs" if setup.mode is Mode.SERVER else "on the trainer's GPUs"
-    how = f"{setup.generating_gpus} GPUs {where} / {setup.engine_gpus} per engine"
+    how = f"{counted(setup.generating_gpus, 'GPU')} {where} / {setup.engine_gpus} per engine"
     yield _exact("engines", engines, FigureUnit.NUMBER, how)
     yield _exact("weights", costs.weight_bytes(model), FigureUnit.BYTES, "parameters x 2 (bf16)")
     layers = f"{model.kv_layers} of " * (model.kv_layers < model.layers) + f"{model.layers}"
@@ -139,7 +140,7 @@ def _training_figures(setup: Setup) -> Iterator[Figure]:
     worst = costs.training_memory(setup, setup.longest_tokens)
     of_states = "gradients; the rest is offloaded" if setup.is_offloaded else "weights, grads, Adam"
     for name, how in {
-        "states": f"{setup.tuning}: {of_states}, over {setup.training_gpus} GPUs",
+        "states": f"{setup.tuning}: {of_states}, over {counted(setup.training_gpus, 'GPU')}",
         "gathered": "ZeRO-3's live parameters, at most 10^9 x 2",
         "activations": "with gradient checkpointing, the mean trajectory",
         "logits": "response x vocabulary x 6; a fused loss needs less",
@@ -167,7 +168,7 @@ def _time_figures(setup: Setup) -> Iterator[Figure]:
             f"{costs.TRAINING_OPERATIONS} operations per {weight} and token",
         ),
         ("step", seconds.total, "without judge, weight transfer and tail"),
-        ("run", setup.steps * seconds.total, f"{setup.steps} such steps"),
+        ("run", setup.steps * seconds.total, f"{counted(setup.steps, 'such step')}"),
     ):
         yield _estimate(name, value, FigureUnit.SECONDS, how)
 
@@ -180,7 +181,7 @@ def _judge_figures(setup: Setup) -> Iterator[Figure]:
     how = f"to take {costs.JUDGE_STEP_SHARE:.0%} of a step: {load.seconds_allowed:.0f} s"
     yield _estimate("rate needed", load.rate_needed, FigureUnit.RATE, how)
     size, tokens = judge.parameters / 1e9, costs.JUDGE_QUESTION_TOKENS
-    how = f"{size:.0f} B on {judge.gpus} GPUs, {tokens} tokens each"
+    how = f"{size:.0f} B on {counted(judge.gpus, 'GPU')}, {tokens} tokens each"
     yield _estimate("rate of a replica", load.rate_of_a_replica, FigureUnit.RATE, how)
     yield _estimate("replicas", load.replicas, FigureUnit.NUMBER, "to stay off the critical path")
     alone = load.seconds_of_one_replica

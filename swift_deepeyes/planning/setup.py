@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
+from swift_deepeyes.counted import counted
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.planning.models import BF16, MODELS, ModelShape
 
@@ -142,8 +143,8 @@ class Setup(FrozenModel):
             raise ValueError("no GPU is left to train on: take more --gpus, or --colocate")
         if self.engine_gpus > self._most_generating:
             raise ValueError(
-                f"one engine needs {self.engine_gpus} GPUs, and {self._most_generating} can "
-                f"generate; {self._choices}"
+                f"one engine needs {counted(self.engine_gpus, 'GPU')}, and "
+                f"{self._most_generating} can generate; {self._choices}"
             )
         if self.engine_gpus not in self.model.possible_tensor_parallel:
             raise ValueError(

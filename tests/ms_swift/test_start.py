@@ -11,13 +11,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.ms_swift.compat import HAS_NEW_NAMES, call_before_loading
 from swift_deepeyes.ms_swift.pixel_check import (
     VIEWS_KEY,
     PixelLimitsError,
     remember_views,
     view_sizes,
 )
-from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward
+from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward, meet_judge_of
 
 RUN = SimpleNamespace(multi_turn_scheduler="deepeyes_scheduler", vllm_mode="colocate")
 NOBODY = "http://127.0.0.1:9/v1"
@@ -55,6 +56,27 @@ def test_nobody_is_met_by_hand_or_with_rules(
     started = time.monotonic()
     DeepEyesReward(args=args)
     assert time.monotonic() - started < 0.2
+
+
+@pytest.mark.skipif(not HAS_NEW_NAMES, reason="the class has another place")
+def test_swift_rlhf_meets_the_judge_before_it_loads_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from swift.pipelines.train.rlhf import SwiftRLHF
+
+    loaded: list[object] = []
+    monkeypatch.setattr(SwiftRLHF, "_prepare_model_tokenizer", loaded.append)
+    monkeypatch.setenv("DEEPEYES_JUDGE_BASE_URL", NOBODY)
+    monkeypatch.setenv("DEEPEYES_JUDGE_START_WAIT", "0.2")
+    for _ in range(2):  # a plugin file may be loaded twice
+        call_before_loading(meet_judge_of)
+    of_others = SimpleNamespace(args=SimpleNamespace(reward_funcs=["format"]))
+    SwiftRLHF._prepare_model_tokenizer(of_others)
+    assert loaded == [of_others]
+    with pytest.raises(JudgeError, match="DEEPEYES_JUDGE_START_WAIT"):
+        args = SimpleNamespace(reward_funcs=["format", "deepeyes_reward"])
+        SwiftRLHF._prepare_model_tokenizer(SimpleNamespace(args=args))
+    assert loaded == [of_others]
 
 
 def template(max_pixels: int | None) -> Any:

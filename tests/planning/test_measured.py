@@ -84,7 +84,7 @@ def test_the_command(tmp_path: Path) -> None:
     options = ["--prompts", "2", "--generations", "2", "--max-pixels", "78400"]
     run = CliRunner().invoke(app, ["plan", *options, "--log", str(log)])
     assert run.exit_code == 0, run.output
-    assert "Planned and measured (1 steps)" in run.output
+    assert "Planned and measured (1 step)" in run.output
     assert "--turns 2.00 --turn-tokens 45 --crop-rate 0.75 --crop-share 0.26" in run.output
     wrong = CliRunner().invoke(app, ["plan", "--log", str(tmp_path)])
     assert wrong.exit_code == 2

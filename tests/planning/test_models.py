@@ -251,7 +251,7 @@ def test_the_command(tmp_path: Path) -> None:
 def test_the_judge_and_the_rows_are_options() -> None:
     options = ["plan", "--full", "--rows", "2560", "--judge-params", "7", "--judge-gpus", "1"]
     output = CliRunner().invoke(app, options, env={"COLUMNS": "200", "LINES": "50"}).output
-    assert "7 B on 1 GPUs, 500 tokens each" in output
+    assert "7 B on 1 GPU, 500 tokens each" in output
     assert "2,560 rows / 256 prompts" in output
     assert "Small judges have made tool use collapse" in output
 
