@@ -65,6 +65,13 @@ swift-deepeyes doctor --rollout http://127.0.0.1:18902 \\
 # For `swift rlhf`: --external_plugins "$(swift-deepeyes plugin-path)"
 swift-deepeyes plugin-path
 """,
+    "watch": """
+# In a second terminal, while it trains; Ctrl-C ends it, not the training
+swift-deepeyes watch output/my_run/log
+
+# What is there now, for a mail or a script
+swift-deepeyes watch output/my_run/log --once
+""",
     "view": """
 # One HTML file beside the log, to open or to send
 swift-deepeyes view output/my_run/log

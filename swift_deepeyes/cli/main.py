@@ -25,6 +25,7 @@ from swift_deepeyes.cli.plugin_files import PluginCommand
 from swift_deepeyes.cli.plugin_path import plugin_path
 from swift_deepeyes.cli.prepare import prepare
 from swift_deepeyes.cli.view import view
+from swift_deepeyes.cli.watch import watch
 from swift_deepeyes.demo import cpu_support
 
 BEFORE, AFTER = "Before a run", "During and after a run"
@@ -76,6 +77,7 @@ _add("make-data", make_data, BEFORE, PluginCommand)
 _add("plan", plan, BEFORE)
 _add("doctor", doctor, BEFORE)
 _add("plugin-path", plugin_path, BEFORE)
+_add("watch", watch, AFTER)
 _add("view", view, AFTER)
 _add("eval", evaluate, AFTER, EvalCommand)
 

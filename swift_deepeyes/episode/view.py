@@ -99,6 +99,17 @@ class ViewRecipe:
         least = vision_process.IMAGE_MIN_TOKEN_NUM * self.factor**2
         return int(self.fetch_options.get("min_pixels", least))
 
+    @property
+    def max_pixels(self) -> int | None:
+        """The most pixels of a view; None: no limit is known here."""
+        if not self.resizes:
+            return self.rescale_pixels
+        from qwen_vl_utils import vision_process
+
+        most = vision_process.IMAGE_MAX_TOKEN_NUM * self.factor**2
+        most = int(self.fetch_options.get("max_pixels", most))
+        return min(most, self.rescale_pixels) if self.rescale_pixels else most
+
     def tokens(self, size: Size) -> int:
         """Prompt tokens of an image of this size: its grid and the two marks around it."""
         view = self.view_size(size)

@@ -35,6 +35,16 @@ class Judge(Protocol):
         """Find out whether the judge is there, before there are questions. Raises `JudgeError`."""
         ...
 
+    @property
+    def model(self) -> str:
+        """Who decides, for people: the model as it was met; "" where it has not been met."""
+        ...
+
+    @property
+    def addresses(self) -> str:
+        """Where it is asked, without passwords; "" where nobody is asked."""
+        ...
+
     async def verdicts(self, questions: Sequence[JudgeQuestion]) -> list[Verdict]:
         """One verdict per question, in order. Raises `JudgeError` if the run has to stop."""
         ...
@@ -42,6 +52,9 @@ class Judge(Protocol):
 
 class RuleJudge:
     """`DEEPEYES_JUDGE=rule`: decides by `rules.decide`; what no rule can read is `unreadable`."""
+
+    model = "rules"
+    addresses = ""
 
     def __init__(self) -> None:
         self._last = JudgeCounts()

@@ -17,6 +17,7 @@ from swift_deepeyes.judge.policy import JudgeLimits, Policy
 from swift_deepeyes.judge.server import Pool
 from swift_deepeyes.judge.stats import JudgeCounts, JudgeStats
 from swift_deepeyes.scoring.verdict import Decider, JudgeQuestion, QuestionKind, Verdict
+from swift_deepeyes.secret import hide_secrets
 from swift_deepeyes.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class OpenAIJudge:
         self._policy = policy
         self._limits = limits or JudgeLimits.of(settings)
         self._api_key = settings.judge_api_key
+        self._wanted_model = settings.judge_model or ""
         self._pool = Pool.of(settings.judge_base_url, settings.judge_model)
         self._cache = VerdictCache(0 if policy.one_reply_each else settings.judge_cache)
         self._last = JudgeCounts()
@@ -64,6 +66,16 @@ class OpenAIJudge:
             raise JudgeError(str(error)) from error
         finally:
             self._totals.add(counts)
+
+    @property
+    def model(self) -> str:
+        """The model as the servers name it; before they were met: the one that is set, or ""."""
+        return self._pool.model or self._wanted_model
+
+    @property
+    def addresses(self) -> str:
+        """All servers, without passwords."""
+        return hide_secrets(self._pool.addresses)
 
     async def verdicts(self, questions: Sequence[JudgeQuestion]) -> list[Verdict]:
         """One verdict per question, in order.

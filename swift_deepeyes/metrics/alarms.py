@@ -62,9 +62,13 @@ class Alarm:
     now: float
     earlier: float | None = None
 
+    @property
+    def what(self) -> str:
+        """What was seen, and what to try."""
+        return describe(self.signal, self.now, self.earlier)
+
     def __str__(self) -> str:
-        what = describe(self.signal, self.now, self.earlier)
-        return f"DeepEyes alarm at step {self.step}: {what}"
+        return f"DeepEyes alarm at step {self.step}: {self.what}"
 
 
 class Watch:

@@ -21,7 +21,11 @@ from swift_deepeyes.scoring.verdict import Decider
 
 PREFIX = "deepeyes/"
 
+REWARD = "reward"  # ms-swift's own
+ACCURACY = PREFIX + "accuracy/all"
 CROP_SHARE = PREFIX + "crops/share"
+TURNS = PREFIX + "turns/mean"
+JUDGE_SECONDS = PREFIX + "judge/seconds"  # that scoring waited for all verdicts of a step
 FORMAT_ERROR_SHARE = PREFIX + "format_errors/share"
 REPETITIVE_SHARE = PREFIX + "text/repetitive"
 EMPTY_SHARE = PREFIX + "text/empty"
@@ -31,6 +35,7 @@ FALLBACK_SHARE = PREFIX + "judge/fallback_share"
 FAILED_CALL_SHARE = PREFIX + "judge/failed_call_share"
 FAILURES = PREFIX + "tool_calls/failed/"
 FORMAT_ERRORS = PREFIX + "format_errors/"
+ACTIVE_ALARMS = PREFIX + "alarms/active"
 SHARES = (CROP_SHARE, FORMAT_ERROR_SHARE, FALLBACK_SHARE, FAILED_CALL_SHARE)
 TERMS = PREFIX + "terms/"
 KINDS = (FAILURES, FORMAT_ERRORS, PREFIX + "stop/", PREFIX + "judge/")
@@ -122,7 +127,7 @@ def _count_outcome(sums: MetricSums, record: LoggedTrajectory) -> None:
 
 def _count_turns(sums: MetricSums, record: LoggedTrajectory) -> None:
     trajectory = record.trajectory
-    sums.mean(PREFIX + "turns/mean", len(trajectory.turns))
+    sums.mean(TURNS, len(trajectory.turns))
     sums.high(PREFIX + "turns/max", len(trajectory.turns))
     sums.mean(PREFIX + "images/mean", trajectory.images)
     if trajectory.stop_reason is not None:
@@ -150,7 +155,7 @@ def _count_text(sums: MetricSums, record: LoggedTrajectory) -> None:
 def _count_scores(sums: MetricSums, record: LoggedTrajectory) -> None:
     sums.mean(PREFIX + "accuracy/unjudged", record.score.accuracy is None)
     if record.score.accuracy is not None:
-        sums.mean(PREFIX + "accuracy/all", record.score.accuracy)
+        sums.mean(ACCURACY, record.score.accuracy)
     if record.score.verdict is not None:
         is_fallback = record.score.verdict.decided_by in _FALLBACKS
         sums.mean(FALLBACK_SHARE, is_fallback)

@@ -21,20 +21,21 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
 from swift_deepeyes.metrics.alarms import Watch, watched
-from swift_deepeyes.metrics.counts import PREFIX, worth_a_curve
+from swift_deepeyes.metrics.counts import ACTIVE_ALARMS, JUDGE_SECONDS, PREFIX, worth_a_curve
 from swift_deepeyes.metrics.share import Share
 from swift_deepeyes.metrics.sums import MetricSums, merged
+from swift_deepeyes.ms_swift.banner import Facts, versions
 from swift_deepeyes.ms_swift.compat import add_callback, equip
 from swift_deepeyes.ms_swift.pixel_check import remember_views
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.recorder import Told
 from swift_deepeyes.ms_swift.records import EVAL, TRAIN, BatchPlace
-from swift_deepeyes.record.record import RunInfo
+from swift_deepeyes.ms_swift.speech import Speech
+from swift_deepeyes.record.record import AlarmLine, RunInfo
 
 logger = logging.getLogger(__name__)
 
 NAME = "deepeyes_metrics"
-_ACTIVE = PREFIX + "alarms/active"
 _EQUAL_GROUPS = "frac_reward_zero_std"  # ms-swift's own name
 _PRIVATE = {"judge_base_url", "judge_api_key", "log_dir"}
 _TOLD_SETTINGS = (
@@ -62,16 +63,22 @@ class DeepEyesMetrics(TrainerCallback):
         self._batches = 0
         self._windows = {TRAIN: _Window(), EVAL: _Window()}
         self._equal_seen = 0
+        self._speech = Speech()
         process.recorder.locate = self._locate
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Agree on a name for this run, and write what it is."""
+        """Agree on a name for this run, and say and write what it is."""
         equip(self.trainer)
         process.remember_arguments(args)
         remember_views(self.trainer)
         self._run = gather_object([self._run])[0]
         if state.is_world_process_zero:
-            process.recorder.guard(self._write_run)
+            facts = self._speech.introduce(self.trainer, self.args)
+            process.recorder.guard(lambda: self._write_run(facts))
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The first one says when the steps of this run begin, also of a resumed one."""
+        self._speech.reach(state.global_step)
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write the batch that was generated in this micro-step, if one was."""
@@ -79,6 +86,7 @@ class DeepEyesMetrics(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Bring the step's metrics into the log that the trainer is about to write."""
+        self._speech.reach(state.global_step)
         process.recorder.finish(self._tell)
         if process.recorder.batches == 0:  # no reward of ours, on any rank
             return
@@ -93,17 +101,18 @@ class DeepEyesMetrics(TrainerCallback):
             process.recorder.guard(lambda: self._report_evaluation(tally))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """Write what the trainer logs, ours and its own, as a line beside the trajectories."""
+        """Write what the trainer logs, ours and its own, beside the trajectories; say the step."""
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
         process.recorder.guard(lambda: self._write_line(state.global_step, logs))
+        self._speech.say_step(state.global_step, state.max_steps, logs)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Wait for the disk."""
         process.recorder.guard(process.recorder.close)
 
-    def _write_run(self) -> None:
-        process.recorder.write_run(_run_info(self.args, self.trainer))
+    def _write_run(self, facts: Facts) -> None:
+        process.recorder.write_run(_run_info(self.args, self.trainer, facts))
 
     def _write_line(self, step: int, logs: Mapping[str, Any]) -> None:
         if step != self._line_step:
@@ -126,7 +135,10 @@ class DeepEyesMetrics(TrainerCallback):
         for alarm in self._watch.observe(step, watched(tally, equal)):
             if self.trainer.state.is_world_process_zero:
                 logger.warning("%s", alarm)
-        self.trainer._metrics[TRAIN][_ACTIVE] = [float(len(self._watch.active))]
+                process.recorder.write_alarm(
+                    AlarmLine(step=step, signal=alarm.signal, text=alarm.what)
+                )
+        self.trainer._metrics[TRAIN][ACTIVE_ALARMS] = [float(len(self._watch.active))]
 
     def _report_evaluation(self, tally: MetricSums) -> None:
         if tally.totals:
@@ -225,7 +237,11 @@ def install_metrics() -> None:
 
 
 def _over_ranks() -> MetricSums:
-    return merged(gather_object([process.recorder.take_tally()]))
+    parts = gather_object([process.recorder.take_tally()])
+    tally = merged(parts)
+    if JUDGE_SECONDS in tally.totals:  # ranks wait side by side: the slowest one's wait counts
+        tally.totals[JUDGE_SECONDS] = max(part.totals.get(JUDGE_SECONDS, 0.0) for part in parts)
+    return tally
 
 
 def _is_dynamic(trainer: Any) -> bool:
@@ -237,11 +253,13 @@ def _run_id(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%m%d%H%M%S")
 
 
-def _run_info(args: Any, trainer: Any) -> RunInfo:
+def _run_info(args: Any, trainer: Any, facts: Facts) -> RunInfo:
     # Addresses, keys and paths stay out: people pass log directories on.
     chosen = process.settings.model_dump(mode="json", exclude_defaults=True, exclude=_PRIVATE)
     told = {f"DEEPEYES_{name.upper()}": value for name, value in chosen.items()}
     told |= {name: getattr(args, name, None) for name in _TOLD_SETTINGS}
+    told |= {**versions(), **facts}
+    told["max_steps"] = trainer.state.max_steps  # also where only epochs are set
     told["reward_funcs"] = " ".join(trainer.reward_func_names)
     return RunInfo(
         kind=TRAIN,

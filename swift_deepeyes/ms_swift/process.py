@@ -32,6 +32,12 @@ class Process:
         self.run_arguments: Any = None
         """The run's `RLHFArguments`/`GRPOConfig`; None where there is no run, or not yet."""
 
+        self.scheduler: Any = None
+        """The last scheduler of ours that was made in this process; None: there is none here."""
+
+        self.has_said = False
+        """Whether the rewards have said what the run is; they do where no callback of ours runs."""
+
         self.in_flight: dict[Batch, asyncio.Task[list[SampleScore]]] = {}
         """Batches that are being scored, by the identity of their lists."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from swift_deepeyes.judge import Judge
 from swift_deepeyes.metrics.counts import judge_sums, sums_of
 from swift_deepeyes.metrics.sums import MetricSums
 from swift_deepeyes.ms_swift.records import BatchPlace, images_of, record_of
-from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine, RunInfo
+from swift_deepeyes.record.record import AlarmLine, LoggedTrajectory, MetricsLine, RunInfo
 from swift_deepeyes.record.writer import Quota, Staged, TrajectoryLog
 from swift_deepeyes.scoring.row import ScoredRow
 from swift_deepeyes.scoring.score import SampleScore
@@ -75,9 +76,10 @@ class Recorder:
         self.batches += 1
         self.guard(lambda: self._observe(rows, scores, columns))
 
-    def observe_judge(self, judge: Judge) -> None:
-        """Take in what the judge did for its last batch."""
-        self.guard(lambda: self._tally.add(judge_sums(judge.stats.as_metrics())))
+    def observe_judge(self, judge: Judge, seconds: float) -> None:
+        """Take in what the judge did for its last batch, and how long that took."""
+        figures = {**judge.stats.as_metrics(), "seconds": seconds}
+        self.guard(lambda: self._tally.add(judge_sums(figures)))
 
     def guard(self, work: Callable[[], None]) -> None:
         """Do some bookkeeping; its first error is reported, and ends bookkeeping, not the run."""
@@ -115,7 +117,12 @@ class Recorder:
     def write_metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Write a step's line of metrics."""
         if (log := self._open_log()) is not None:
-            log.write_metrics(MetricsLine(step=step, values=values))
+            log.write_metrics(MetricsLine(step=step, values=values, written=time.time()))
+
+    def write_alarm(self, line: AlarmLine) -> None:
+        """Write an alarm."""
+        if (log := self._open_log()) is not None:
+            log.write_alarm(line)
 
     def close(self) -> None:
         """Write what is left; the next batch would open the log again."""
@@ -167,7 +174,8 @@ class Recorder:
             self._log.write(batch.staged, records)
 
     @cached_property
-    def _log_folder(self) -> Path | None:
+    def log_folder(self) -> Path | None:
+        """Where trajectories are written; None: nowhere."""
         chosen = self._settings.log_dir
         try:
             return None if chosen is None else chosen.expanduser()
@@ -181,7 +189,7 @@ class Recorder:
             return None
 
     def _open_log(self) -> TrajectoryLog | None:
-        if self._log is None and (folder := self._log_folder) is not None:
+        if self._log is None and (folder := self.log_folder) is not None:
             quota = Quota(
                 rank=_number("RANK", 0),
                 ranks=_number("WORLD_SIZE", 1),

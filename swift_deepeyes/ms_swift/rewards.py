@@ -11,11 +11,14 @@ Rules, weights and what they read are `scoring/score`'s; here is only ms-swift's
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.ms_swift.banner import introduce_run
 from swift_deepeyes.ms_swift.compat import AsyncORM
 from swift_deepeyes.ms_swift.pixel_check import PixelLimitsError, check_views
 from swift_deepeyes.ms_swift.process import process, tell_launcher
@@ -188,7 +191,19 @@ async def _score(completions: Sequence[object], columns: Mapping[str, object]) -
     _warn_of_sources(rows)
     scores = await score_batch(rows, _ask_judge, process.settings.scoring)
     process.recorder.observe(rows, scores, columns)
+    _introduce()
     return scores
+
+
+def _introduce() -> None:
+    """Say once what the run is where no callback of ours does: under Megatron and Ray."""
+    has_run = process.run_arguments is not None and process.recorder.locate is None
+    if process.has_said or not has_run or os.environ.get("RANK", "0") != "0":
+        return
+    process.has_said = True
+    scheduler = process.scheduler
+    template = None if scheduler is None else scheduler.template
+    introduce_run(scheduler, process.run_arguments, template, has_reward=True)
 
 
 def _warn_of_sources(rows: Sequence[ScoredRow]) -> None:
@@ -234,11 +249,11 @@ def meet_judge() -> None:
 
 
 async def _ask_judge(questions: list[JudgeQuestion]) -> list[Verdict]:
-    judge = process.judge
+    judge, since = process.judge, time.monotonic()
     try:
         return await judge.verdicts(questions)
     except JudgeError as error:
         tell_launcher(error)
         raise
     finally:
-        process.recorder.observe_judge(judge)
+        process.recorder.observe_judge(judge, time.monotonic() - since)

@@ -20,6 +20,7 @@ from swift_deepeyes.episode.episode import Episode, Observation
 from swift_deepeyes.episode.images import ConversationImages
 from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import RECORD_KEY, StopReason
+from swift_deepeyes.ms_swift.banner import introduce_rollout
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
 from swift_deepeyes.ms_swift.pixel_check import VIEWS_KEY, view_sizes
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 # Decoding, resizing and PNG compression release the GIL; more threads than cores only cost memory.
 _WORKERS = min(8, os.cpu_count() or 1)
+
+_SERVER_RANK = "SWIFT_ROLLOUT_DP_RANK"  # `swift rollout` has one scheduler for each
 
 
 @dataclass(slots=True)
@@ -69,6 +72,9 @@ class DeepEyesScheduler(Scheduler):
         self._starter = EpisodeStarter(process.settings)
         self._count_tokens = TokenCounter(self.tokenizer)
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deepeyes")
+        process.scheduler = self
+        if self.infer_engine is not None and os.environ.get(_SERVER_RANK, "0") == "0":
+            introduce_rollout(self)
 
     @cached_property
     def _media_tokens(self) -> MediaTokens:

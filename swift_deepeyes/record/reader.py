@@ -98,7 +98,7 @@ def read_log(path: Path) -> LogDirectory:
     """Read a log directory. Raises `LogError` where there is no trajectory in it."""
     if not path.is_dir():
         raise LogError(f"{path} is not a directory.")
-    files = _files(path)
+    files = trajectory_files(path)
     if not files:
         raise LogError(
             f"There is no log in {path}: no {TRAJECTORIES_FOLDER}/*.jsonl. "
@@ -113,7 +113,7 @@ def read_log(path: Path) -> LogDirectory:
         path=path,
         trajectories=tuple(trajectories.items),
         metrics=tuple(metrics.items),
-        run=_read_run(path / RUN_FILE),
+        run=read_run(path / RUN_FILE),
         skipped=skipped,
     )
 
@@ -125,7 +125,7 @@ def read_trajectories(folder: Path) -> Lines[LoggedTrajectory]:
     """
     skipped = Skipped()
     by_id: dict[str, LoggedTrajectory] = {}
-    for file in _files(folder):
+    for file in trajectory_files(folder):
         lines = read_lines(file, LoggedTrajectory)
         skipped.add(lines.skipped)
         for item in lines.items:
@@ -134,7 +134,8 @@ def read_trajectories(folder: Path) -> Lines[LoggedTrajectory]:
     return Lines(sorted(by_id.values(), key=_order), skipped, [])
 
 
-def _files(folder: Path) -> list[Path]:
+def trajectory_files(folder: Path) -> list[Path]:
+    """The files of trajectories in a log directory, by name."""
     found = (folder / TRAJECTORIES_FOLDER).glob("*.jsonl")
     return sorted(file for file in found if file.is_file())
 
@@ -151,7 +152,7 @@ def _nothing_readable(path: Path, files: list[Path], skipped: Skipped) -> str:
     return f"None of {counted(lines, 'line')} in {where} could be read as a trajectory."
 
 
-def _read_run(file: Path) -> RunInfo | None:
+def read_run(file: Path) -> RunInfo | None:
     """The run's description is a courtesy: without it the page has no subtitle."""
     try:
         return RunInfo.model_validate_json(file.read_bytes())
@@ -168,7 +169,7 @@ def read_lines(file: Path, model: type[ModelT], *, in_full: bool = False) -> Lin
     try:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
-                if line.strip() and not _take(line, model, read, in_full):
+                if line.strip() and not take_line(line, model, read, in_full):
                     read.unread.append(number)
     except OSError:
         read.skipped.unreadable += 1
@@ -184,14 +185,19 @@ def read_metrics(folder: Path) -> Lines[MetricsLine]:
     by_step = {line.step: line for line in lines.items}
     items = []
     for _, line in sorted(by_step.items()):
-        values = {name: value for name, value in line.values.items() if math.isfinite(value)}
-        if len(values) < len(line.values):
+        items.append(finite(line))
+        if len(items[-1].values) < len(line.values):
             lines.skipped.values["values"] += 1
-        items.append(line.model_copy(update={"values": values}))
     return Lines(items, lines.skipped, lines.unread)
 
 
-def _take(line: bytes, model: type[ModelT], read: Lines[ModelT], in_full: bool) -> bool:
+def finite(line: MetricsLine) -> MetricsLine:
+    """The line without values that are no number."""
+    values = {name: value for name, value in line.values.items() if math.isfinite(value)}
+    return line.model_copy(update={"values": values})
+
+
+def take_line(line: bytes, model: type[ModelT], read: Lines[ModelT], in_full: bool = False) -> bool:
     """Take one line in; False where it cannot be read."""
     value, skipped, lost = _parsed(line), read.skipped, set[str]()
     item = _fitted(converted(value), model, lost) if isinstance(value, dict) else None

@@ -4,6 +4,7 @@ A log directory holds
 - `trajectories/*.jsonl`: one `LoggedTrajectory` a line; each process writes files of its own;
 - `images/<sha256 prefix>.png` (or `.jpg`, …): every image once, whoever shows it;
 - `metrics.jsonl`: one `MetricsLine` a training step, written by rank 0;
+- `alarms.jsonl`: one `AlarmLine` an alarm, written by rank 0;
 - `run.json`: what the run was (`RunInfo`).
 Evaluation writes the same format, so one viewer shows both.
 """
@@ -22,6 +23,7 @@ from swift_deepeyes.scoring.score import SampleScore
 TRAJECTORIES_FOLDER = "trajectories"
 IMAGES_FOLDER = "images"
 METRICS_FILE = "metrics.jsonl"
+ALARMS_FILE = "alarms.jsonl"
 RUN_FILE = "run.json"
 
 LOG_FORMAT = 2
@@ -78,10 +80,19 @@ class LoggedTrajectory(FrozenModel):
 
 
 class MetricsLine(FrozenModel):
-    """All metrics of one training step, averaged over ranks."""
+    """All metrics of one training step, averaged over ranks; `written`: seconds since the epoch."""
 
     step: int
     values: Mapping[str, float]
+    written: float | None = None
+
+
+class AlarmLine(FrozenModel):
+    """An alarm: which signal, and what was told the user about it."""
+
+    step: int
+    signal: Text
+    text: Text
 
 
 class RunInfo(FrozenModel):

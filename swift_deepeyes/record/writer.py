@@ -26,10 +26,12 @@ from swift_deepeyes.frozen import FrozenModel, valid_text
 from swift_deepeyes.record.files import append_lines, store_image
 from swift_deepeyes.record.quota import lines_name, prune
 from swift_deepeyes.record.record import (
+    ALARMS_FILE,
     IMAGES_FOLDER,
     METRICS_FILE,
     RUN_FILE,
     TRAJECTORIES_FOLDER,
+    AlarmLine,
     LoggedTrajectory,
     MetricsLine,
     RunInfo,
@@ -103,6 +105,10 @@ class TrajectoryLog:
     def write_metrics(self, line: MetricsLine) -> None:
         """Append a step's metrics."""
         self._put(lambda: self._append(self._folder / METRICS_FILE, [line]))
+
+    def write_alarm(self, line: AlarmLine) -> None:
+        """Append an alarm."""
+        self._put(lambda: self._append(self._folder / ALARMS_FILE, [line]))
 
     def write_run(self, info: RunInfo) -> None:
         """Say what the run is."""
