@@ -28,7 +28,7 @@ _MAX_TEXT = 2_000  # characters that are looked at: a line of a terminal holds f
 _COLOURS = {1.0: ("right", "green"), None: ("unjudged", "yellow")}
 _WRONG = ("wrong", "red")
 _MAX_NAME = 32  # characters
-_TALL_FROM = 40  # lines of a terminal that has room for higher curves
+_ROOM_FROM = 44  # lines of a terminal that has room for higher curves, and for advice
 
 
 def make_console() -> Console:
@@ -45,7 +45,7 @@ def print_line(console: Console, line: str) -> None:
 
 def plain(text: str) -> str:
     """The text on one line, with the code of each character that a terminal would act on."""
-    line = " ".join(text[:_MAX_TEXT].split())
+    line = "".join(" " if c.isspace() else c for c in text[:_MAX_TEXT]).strip()
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
 
 
@@ -65,9 +65,10 @@ class Frame:
             return
         height = None if self._is_whole else options.size.height
         blocks = PLAIN_BLOCKS if options.ascii_only else BLOCKS
-        tall = 2 if height is not None and height >= _TALL_FROM else 1
-        above = Group(_head(view), _curves(view, options.max_width, tall, blocks))
-        below = Group(*_alarms(view), *_settings(view), *self._notes(view))
+        has_room = height is None or height >= _ROOM_FROM
+        rows = 2 if height is not None and has_room else 1
+        above = Group(_head(view), _curves(view, options.max_width, rows, blocks))
+        below = Group(*_alarms(view, has_room), *_settings(view), *self._notes(view))
         room = _WHOLE_TRAJECTORIES
         if height is not None:
             used = sum(len(console.render_lines(part, options)) for part in (above, below))
@@ -186,14 +187,14 @@ def _call(call: CallRecord) -> str:
     return " ".join(part for part in (box, size) if part) or plain(call.name or "call")
 
 
-def _alarms(view: RunView) -> Iterator[RenderableType]:
+def _alarms(view: RunView, has_room: bool) -> Iterator[RenderableType]:
     if view.alarms or view.active_alarms:
         yield _title(f"alarms, {view.active_alarms} active", "red" if view.active_alarms else "dim")
-    for alarm in view.alarms[:-1]:
-        text = f"step {alarm.step}: {plain(alarm.text)}"
-        yield Text(text, style="yellow", no_wrap=True, overflow="ellipsis")
-    for alarm in view.alarms[-1:]:  # the newest whole, with what to try
-        yield Text(f"step {alarm.step}: {plain(alarm.text)}", style="yellow")
+    for place, alarm in enumerate(view.alarms, start=1):
+        text = Text(f"step {alarm.step}: {plain(alarm.text)}", style="yellow")
+        if not has_room or place < len(view.alarms):  # the newest whole, with what to try
+            text.no_wrap, text.overflow = True, "ellipsis"
+        yield text
 
 
 def _settings(view: RunView) -> Iterator[RenderableType]:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tqdm import tqdm
-
 from swift_deepeyes import __version__
 from swift_deepeyes.ms_swift.compat import INSTALLED, Scheduler
+from swift_deepeyes.ms_swift.console import say
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
 from swift_deepeyes.settings import BoxFormat
@@ -34,17 +32,6 @@ _PIXEL_VARIABLES = ("MAX_PIXELS", "IMAGE_MAX_TOKEN_NUM")
 def versions() -> Facts:
     """The plugin's version and that of ms-swift."""
     return {"swift-deepeyes": __version__, "ms-swift": str(INSTALLED)}
-
-
-def say(text: str) -> None:
-    """Print whole lines on stdout, above the progress bar where there is one."""
-    # In a file the bar has no line end, and a line behind it would be found by no search.
-    is_behind_bar = bool(getattr(tqdm, "_instances", ())) and not sys.stdout.isatty()
-    encoding = sys.stdout.encoding or "utf-8"
-    lines = "\n" * is_behind_bar + text.encode(encoding, "replace").decode(encoding) + "\n"
-    with tqdm.external_write_mode(file=sys.stdout):
-        sys.stdout.write(lines)
-        sys.stdout.flush()
 
 
 def introduce_run(scheduler: Any, args: Any, template: Any, has_reward: bool) -> Facts:

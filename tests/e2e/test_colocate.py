@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageChops, ImageStat
+from typer.testing import CliRunner
 
+from swift_deepeyes import __version__
+from swift_deepeyes.cli.main import app
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
@@ -117,6 +122,42 @@ def test_two_steps_are_trained_with_our_rewards(run: Any) -> None:
     for name in ("DeepEyesReward", "DeepEyesAccuracy", "DeepEyesFormat", "DeepEyesTool"):
         assert all(f"rewards/{name}/mean" in step for step in steps)
     assert any(step["grad_norm"] > 0 for step in steps)
+
+
+def test_the_console_says_what_the_run_is_and_how_each_step_went(run: Any) -> None:
+    folder, log = run
+    lines = log.split("\n")
+    title = f"swift-deepeyes {__version__} with ms-swift {version('ms-swift')}"
+    assert lines.count(title) == 1
+    at = lines.index(title)
+    assert lines[at + 1 : at + 9] == [
+        "  scheduler      deepeyes_scheduler, at most 3 turns",
+        "  judge          rules",
+        "  scoring        strict",
+        "  crop source    original",
+        "  box frame      pixel (template qwen2_5_vl)",
+        f"  pixel limits   3,136 to {VIEW_PIXELS:,} per image (MAX_PIXELS)",
+        f"  log directory  {folder / 'log'}",
+        f"  to look at it  swift-deepeyes watch {folder / 'log'}",
+    ]
+    said = [line for line in lines[at:] if re.match(r"step \d", line)]
+    for number, (line, step) in enumerate(zip(said, training_steps(folder / "grpo"), strict=True)):
+        assert line.startswith(
+            f"step {number + 1}/2  reward {step['reward']:.2f}"
+            f"  right {100 * step['deepeyes/accuracy/all']:.0f} %"
+            f"  crop {100 * step['deepeyes/crops/share']:.0f} %"
+            f"  turns {step['deepeyes/turns/mean']:.1f}"
+            f"  judge {step['deepeyes/judge/seconds']:.1f} s"
+        )
+        assert ("  left " in line) == (number == 0)
+
+
+def test_watch_shows_the_run(run: Any) -> None:
+    folder, _ = run
+    done = CliRunner().invoke(app, ["watch", str(folder / "log"), "--once"])
+    assert done.exit_code == 0, done.output
+    assert "step 2/2" in done.output and "last trajectories of 64" in done.output
+    assert "with a crop" in done.output and "box frame pixel (template" in done.output
 
 
 def test_crops_come_back_and_are_used(run: Any) -> None:

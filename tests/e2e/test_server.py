@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def test_server_mode_with_mixed_rows(
         log = {"DEEPEYES_LOG_DIR": str(tmp_path / "log")}
         with SwiftProcess(arguments, tmp_path / "train.log", environment | log) as trainer:
             trainer.wait(600)
+            said = trainer.read_log()
         served = servers[0].read_log()
         check_by_doctor(servers[0].port, monkeypatch)
     steps = training_steps(tmp_path / "grpo")
@@ -32,6 +34,7 @@ def test_server_mode_with_mixed_rows(
     # Weights went over after the first step, and generation came back each time.
     assert "update_flattened_params" in served or "update_named_param" in served
     assert served.count("POST /infer/") >= 2
+    check_banners(said, served)
     trajectories = logged(tmp_path / "log")
     assert len(trajectories) == 32
     toolboxes = {one.source: one.trajectory.toolbox for one in trajectories}
@@ -39,6 +42,16 @@ def test_server_mode_with_mixed_rows(
     assert any(one.trajectory.crops for one in trajectories)
     by_step = {(one.step, one.source) for one in trajectories}
     assert any({(step, "vstar"), (step, "thinklite_eureka")} <= by_step for step in (0, 1))
+
+
+def check_banners(trainer: str, server: str) -> None:
+    """Each side says its own part, once."""
+    for log in (trainer, server):
+        assert len(re.findall(r"^swift-deepeyes \S+ with ms-swift", log, re.M)) == 1
+        assert re.search(r"^  box frame +pixel \(template qwen2_5_vl\)$", log, re.M)
+    assert re.search(r"^  scheduler +deepeyes_scheduler, at most 3 turns$", server, re.M)
+    assert re.search(r"^  scheduler +that of the rollout server", trainer, re.M)
+    assert len(re.findall(r"^step \d/2  reward ", trainer, re.M)) == 2
 
 
 def check_by_doctor(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

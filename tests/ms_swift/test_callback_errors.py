@@ -25,7 +25,7 @@ def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(logs: dict[str, Any]) -> list[float]:
     """Two steps of a trainer as its callback sees them; returns the accuracy of each."""
     accuracies: list[float] = []
-    state = SimpleNamespace(global_step=0, is_world_process_zero=True)
+    state = SimpleNamespace(global_step=0, max_steps=2, is_world_process_zero=True)
     curves: dict[str, list[float]] = defaultdict(list)
     trainer = SimpleNamespace(
         accelerator=SimpleNamespace(process_index=0, num_processes=1),

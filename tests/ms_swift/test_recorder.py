@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +16,9 @@ from swift_deepeyes.ms_swift.compat import SwiftMixin, callbacks_map
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.recorder import Recorder
 from swift_deepeyes.ms_swift.rewards import DeepEyesReward
+from swift_deepeyes.record.follower import LogFollower
 from swift_deepeyes.record.reader import read_log
+from tests.ms_swift.stub_trainer import Trainer
 
 
 @pytest.fixture(autouse=True)
@@ -25,51 +26,6 @@ def own_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
     monkeypatch.setenv("DEEPEYES_LOG_DIR", str(tmp_path / "log"))
     return tmp_path / "log"
-
-
-class Trainer:
-    """What the callback needs of ms-swift's trainer, as rank 1 of 2."""
-
-    def __init__(self) -> None:
-        self.accelerator = SimpleNamespace(process_index=1, num_processes=2)
-        self.model = SimpleNamespace(training=True)
-        self.state = SimpleNamespace(global_step=0, is_world_process_zero=True)
-        self.num_generations, self.num_generations_eval = 4, 2
-        self.dynamic_sample = False
-        self.reward_func_names = ["DeepEyesReward"]
-        self._metrics: dict[str, dict[str, list[float]]] = {
-            "train": defaultdict(list),
-            "eval": defaultdict(list),
-        }
-        self._logs: dict[str, Any] = {"advantages": [], "rewards": {}}
-        self.args = SimpleNamespace(output_dir="output/run", learning_rate=1e-6)
-        self.callback = DeepEyesMetrics(self.args, self)
-
-    def score(self, answers: list[str], **columns: Any) -> list[float | None]:
-        """A generation: this rank's rewards, then the trainer's own bookkeeping of both ranks'."""
-        size = len(answers)
-        given = {
-            "data_source": ["vstar"] * size,
-            "solution": ["red"] * size,
-            "prompt_id": ["prompt_0"] * size,
-            "request_id": [f"{self.state.global_step}-{n}-{id(answers)}" for n in range(size)],
-            "trainer_state": self.state,
-            **columns,
-        }
-        texts = [f"<answer>{answer}</answer>" for answer in answers]
-        values = asyncio.run(DeepEyesReward()(texts, **given))
-        self._logs["rewards"]["DeepEyesReward"] = [9.0] * size + list(values)
-        self._logs["advantages"] = [9.0] * size + [float(n) for n in range(size)]
-        self._metrics["train"]["frac_reward_zero_std"].append(0.5)
-        return values
-
-    def end_step(self) -> dict[str, float]:
-        self.state.global_step += 1
-        self.callback.on_step_end(self.args, self.state, None)
-        logs = {name: sum(v) / len(v) for name, v in self._metrics["train"].items()}
-        self._metrics["train"].clear()
-        self.callback.on_log(self.args, self.state, None, {**logs, "loss": 0.0})
-        return logs
 
 
 def test_step_group_rank_advantage_and_rewards(own_process: Path) -> None:
@@ -163,7 +119,9 @@ def test_samples_are_whole_groups(own_process: Path, monkeypatch: pytest.MonkeyP
     assert {t.advantage for t in read} == set(range(8)), "advantages stay with their trajectories"
 
 
-def test_an_alarm_is_one_line_on_the_first_rank(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alarm_is_one_line_on_the_first_rank(
+    caplog: pytest.LogCaptureFixture, own_process: Path
+) -> None:
     trainer = Trainer()
     record = {"turns": [{"text": "<tool_call>"}], "source_images": 1, "toolbox": "box"}
     for step in range(60):
@@ -174,6 +132,9 @@ def test_an_alarm_is_one_line_on_the_first_rank(caplog: pytest.LogCaptureFixture
     assert len(lines) == 1 and "tool use has collapsed" in lines[0]
     assert int(lines[0].split("step ")[1].split(":")[0]) <= 30
     assert active == 1
+    process.recorder.close()
+    (alarm,) = LogFollower(own_process).look().alarms
+    assert alarm.signal == "tool_use" and lines[0].endswith(f"at step {alarm.step}: {alarm.text}")
     caplog.clear()
     other = Trainer()
     other.state.is_world_process_zero = False
@@ -181,7 +142,8 @@ def test_an_alarm_is_one_line_on_the_first_rank(caplog: pytest.LogCaptureFixture
         zooms = {"deepeyes": {**record, "crops": int(step < 20)}}
         other.score(["red"] * 16, rollout_infos=[zooms] * 16)
         other.end_step()
-    assert "alarm" not in caplog.text
+    process.recorder.close()
+    assert "alarm" not in caplog.text and len(LogFollower(own_process).look().alarms) == 0
 
 
 def test_groups_with_equal_rewards_are_ms_swifts() -> None:
