@@ -33,8 +33,8 @@ from swift_deepeyes.record.record import (
     RunInfo,
 )
 
-TAIL_BYTES = 32 * 2**20
-"""Of the trajectories that are there at the first look: about a second of reading."""
+TAIL_BYTES = 8 * 2**20
+"""Of the trajectories that are there at the first look: a second or two of reading."""
 
 _LEAST_TAIL = 2**20  # of one file: several lines, however long
 

@@ -21,6 +21,7 @@ from swift_deepeyes.watching.curves import NAMES, Curve, curves_of
 _KEPT_TRAJECTORIES = 512
 _KEPT_ALARMS = 3
 _WANTED = NAMES | {ACTIVE_ALARMS}
+TRAIN = "train"  # as the kind of a run, and as the split of a trajectory
 MAX_STEPS = "max_steps"
 """The run's setting that says how many steps it has."""
 
@@ -75,8 +76,8 @@ class RunState:
         if new.run != self._run:
             self._run, self._pace = new.run, Pace()
         self._alarms.extend(new.alarms)
-        self._take_trajectories(new.trajectories)
         steps = [line.step for line in new.metrics if self._take_metrics(line)]
+        self._take_trajectories(new.trajectories)
         alarms = (f"alarm at step {alarm.step}: {alarm.text}" for alarm in new.alarms)
         return [*self._lines(steps or self._newly_counted()), *alarms]
 
@@ -127,7 +128,8 @@ class RunState:
         self._seen += len(ordered)
         if not self._metrics:
             for item in ordered:
-                self._count(item)
+                if item.split == TRAIN or (self._run is not None and self._run.kind != TRAIN):
+                    self._count(item)
 
     def _count(self, item: LoggedTrajectory) -> None:
         sums = self._counts[item.step]

@@ -96,7 +96,8 @@ def test_without_a_file_of_metrics_the_trajectories_are_counted(tmp_path: Path) 
     assert view.is_counted and view.step == 2
     curves = {curve.title: dict(curve.points) for curve in view.curves}
     assert curves["reward"] == {1: 1.0, 2: 0.8} and curves["right"] == {1: 0.5, 2: 1.0}
-    write_lines(tmp_path, [item(3, 3, 1.0, float("nan"))])
+    evaluated = item(4, 2, 0.0, 0.0).model_copy(update={"split": "eval"})
+    write_lines(tmp_path, [evaluated, item(3, 3, 1.0, float("nan"))])
     assert run.look() == ["step 2  reward 0.80  right 100 %  crop 0 %  turns 1.0"]
 
 
