@@ -37,10 +37,12 @@ def versions() -> Facts:
 def introduce_run(scheduler: Any, args: Any, template: Any, has_reward: bool) -> Facts:
     """Say what a training run is, and return that without addresses and paths.
 
-    `has_reward`: a reward of ours asks the judge. `template` None: not known in this process.
+    `has_reward`: a reward of ours asks the judge. `template` None: the scheduler's, if any.
     """
     facts: Facts = {}
     with _harmless():
+        if template is None and isinstance(scheduler, Scheduler):
+            template = scheduler.template
         facts = _training_facts(describe_scheduler(scheduler, args), template, has_reward)
         say(_aligned(_with_places(facts)))
     return facts

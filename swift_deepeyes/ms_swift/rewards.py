@@ -201,9 +201,7 @@ def _introduce() -> None:
     if process.has_said or not has_run or os.environ.get("RANK", "0") != "0":
         return
     process.has_said = True
-    scheduler = process.scheduler
-    template = None if scheduler is None else scheduler.template
-    introduce_run(scheduler, process.run_arguments, template, has_reward=True)
+    introduce_run(process.scheduler, process.run_arguments, template=None, has_reward=True)
 
 
 def _warn_of_sources(rows: Sequence[ScoredRow]) -> None:
