@@ -27,7 +27,7 @@ _SHOWN_CALLS = 2
 _MAX_TEXT = 2_000  # characters that are looked at: a line of a terminal holds far fewer
 _COLOURS = {1.0: ("right", "green"), None: ("unjudged", "yellow")}
 _WRONG = ("wrong", "red")
-_MAX_NAME = 32  # characters
+_MAX_NAME, _MAX_SETTING = 32, 64  # characters
 _ROOM_FROM = 44  # lines of a terminal that has room for higher curves, and for advice
 
 
@@ -47,6 +47,11 @@ def plain(text: str) -> str:
     """The text on one line, with the code of each character that a terminal would act on."""
     line = "".join(" " if c.isspace() else c for c in text[:_MAX_TEXT]).strip()
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
+
+
+def _short(text: str, characters: int) -> str:
+    line = plain(text)
+    return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
 class Frame:
@@ -99,11 +104,9 @@ def _title(text: str, style: str = "dim") -> Rule:
 
 
 def _head(view: RunView) -> Text:
-    name = plain(view.run.name) if view.run is not None else "a run without run.json"
-    if len(name) > _MAX_NAME:
-        name = name[: _MAX_NAME - 1] + "…"
-    head = Text(name, style="bold", no_wrap=True, overflow="ellipsis")
-    if view.step is not None:
+    name = view.run.name if view.run is not None else "a run without run.json"
+    head = Text(_short(name, _MAX_NAME), style="bold", no_wrap=True, overflow="ellipsis")
+    if view.step is not None and view.is_training:
         steps = f"/{view.steps}" if view.steps else ""
         head.append(f"   step {view.step}{steps}", style="bold cyan")
     if view.seconds_left is not None:
@@ -203,5 +206,6 @@ def _settings(view: RunView) -> Iterator[RenderableType]:
     yield _title(plain(f"{view.run.kind}, begun {view.run.started}"))
     text = Text()
     for name, value in view.run.settings.items():
-        text.append(f"{plain(name)} ", style="dim").append(plain(value)).append("   ")
+        text.append(f"{_short(name, _MAX_SETTING)} ", style="dim")
+        text.append(_short(value, _MAX_SETTING)).append("   ")
     yield text

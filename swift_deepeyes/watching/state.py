@@ -54,6 +54,11 @@ class RunView:
         """Whether nothing of the run is there to show."""
         return self.step is None and not self.trajectories and not self.alarms
 
+    @property
+    def is_training(self) -> bool:
+        """Whether it has steps; an evaluation has none."""
+        return _is_training(self.run)
+
 
 class RunState:
     """Takes in new lines; holds the few metrics that are drawn, and the last trajectories."""
@@ -128,7 +133,7 @@ class RunState:
         self._seen += len(ordered)
         if not self._metrics:
             for item in ordered:
-                if item.split == TRAIN or (self._run is not None and self._run.kind != TRAIN):
+                if item.split == TRAIN or not _is_training(self._run):
                     self._count(item)
 
     def _count(self, item: LoggedTrajectory) -> None:
@@ -166,6 +171,10 @@ class RunState:
 
 def _wanted(values: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if name in _WANTED}
+
+
+def _is_training(run: RunInfo | None) -> bool:
+    return run is None or run.kind == TRAIN
 
 
 def _total(run: RunInfo | None) -> int | None:

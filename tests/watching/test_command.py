@@ -183,6 +183,15 @@ def screen_until(parent: int, text: str) -> str:
     return seen
 
 
+def test_an_evaluation_has_figures_and_no_steps(tmp_path: Path) -> None:
+    info = RunInfo(kind="eval", name="vstar", started="2026-01-12", settings={"prompt": "x" * 999})
+    (tmp_path / "run.json").write_text(info.model_dump_json())
+    write_lines(tmp_path, [make_item(n, step=0, split="eval") for n in range(3)])
+    shown = once(tmp_path).stdout
+    assert shown.splitlines()[0] == "vstar" and "x" * 65 not in shown
+    assert re.search(r"^right +100 %$", shown, re.M) and "all 3 trajectories" in shown
+
+
 def test_a_log_of_metrics_alone_is_shown(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text(metrics_line(1, reward=0.5))
     assert re.search(r"^reward +0\.50$", once(tmp_path).stdout, re.M)
