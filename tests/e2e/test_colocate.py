@@ -135,7 +135,7 @@ def test_the_console_says_what_the_run_is_and_how_each_step_went(run: Any) -> No
         "  judge          rules",
         "  scoring        strict",
         "  crop source    original",
-        "  box frame      pixel (template qwen2_5_vl)",
+        "  box frame      pixel (template toy_qwen2_5_vl)",
         f"  pixel limits   3,136 to {VIEW_PIXELS:,} per image (MAX_PIXELS)",
         f"  log directory  {folder / 'log'}",
         f"  to look at it  swift-deepeyes watch {folder / 'log'}",

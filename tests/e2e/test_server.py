@@ -48,7 +48,7 @@ def check_banners(trainer: str, server: str) -> None:
     """Each side says its own part, once."""
     for log in (trainer, server):
         assert len(re.findall(r"^swift-deepeyes \S+ with ms-swift", log, re.M)) == 1
-        assert re.search(r"^  box frame +pixel \(template qwen2_5_vl\)$", log, re.M)
+        assert re.search(r"^  box frame +pixel \(template toy_qwen2_5_vl\)$", log, re.M)
     assert re.search(r"^  scheduler +deepeyes_scheduler, at most 3 turns$", server, re.M)
     assert re.search(r"^  scheduler +that of the rollout server", trainer, re.M)
     assert len(re.findall(r"^step \d/2  reward ", trainer, re.M)) == 2

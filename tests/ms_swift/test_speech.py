@@ -176,11 +176,17 @@ def test_other_ranks_and_other_peoples_runs_are_silent(
     assert capsys.readouterr().out == ""
 
 
+class OddTemplate:
+    @property
+    def norm_bbox(self) -> str:
+        raise RuntimeError("of another version")
+
+
 def test_a_template_that_cannot_be_asked_ends_nothing(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     trainer = Trainer()
-    trainer.template = SimpleNamespace(version="v3")  # has no processor
+    trainer.template = OddTemplate()
     begin(trainer)
     assert caplog.text.count("cannot be said; it goes on") == 1
     trainer.score(["red"])
