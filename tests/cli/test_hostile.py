@@ -78,6 +78,18 @@ CASES: list[tuple[str, str]] = [
     ("prepare {}/good.parquet --out /proc/no", "/proc/no"),
     ("prepare {}/good.parquet --out {}/out --workers 0", "--workers"),
     ("prepare {}/{odd}.parquet --out {}/out", "odd"),
+    # make-data
+    ("make-data {}/nowhere.jsonl --out {}/made", "nowhere.jsonl"),
+    ("make-data {} --out {}/made", "{}"),
+    ("make-data {}/empty.json --out {}/made", "empty.json"),
+    ("make-data {}/broken.parquet --out {}/made", "broken.parquet"),
+    ("make-data {}/odd_config/config.json --out {}/made", "config.json"),
+    ("make-data {unreadable} --out {}/made", "{unreadable}"),
+    ("make-data {}/rows.jsonl --out {}/empty.json", "empty.json"),
+    ("make-data {}/rows.jsonl --out /proc/no", "/proc/no"),
+    ("make-data {}/rows.jsonl --out {}/made --images {}/empty.json", "no row can be used"),
+    ("make-data {}/rows.jsonl --out {}/made --external-plugins {}/none.py", "none.py"),
+    ("make-data {}/rows.jsonl --out {}/made --toolbox no_such", "no_such"),
     # eval
     ("eval nothing {eval}", "nothing"),
     ("eval vstar {eval} --data {}/nowhere", "nowhere"),
@@ -138,6 +150,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pq.write_table(pa.table({"other": ["x"]}), folder / "good.parquet")
     os.mkdir(os.fsencode(folder) + b"/odd\xff")
     (folder / f"{ODD}.parquet").write_bytes(b"PAR1")
+    (folder / "rows.jsonl").write_text('{"image": "a.png", "question": "q", "answer": "a"}\n')
     make_vstar(folder / "vstar", 2, pairs=0)
     return folder
 
