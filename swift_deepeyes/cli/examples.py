@@ -81,6 +81,9 @@ swift-deepeyes view output/my_run/log output/other_run/log
 
 # While it trains: reload the page to see new steps
 swift-deepeyes view output/my_run/log --serve --port 8765
+
+# Two runs beside each other, or two evaluations of the same questions
+swift-deepeyes view output/first/log output/second/log --output both.html
 """,
     "eval": """
 # A checkpoint on V*: serve it, then ask

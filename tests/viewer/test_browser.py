@@ -80,6 +80,23 @@ def test_hostile_texts_do_not_run_and_are_shown_literally(browser: Chrome, tmp_p
     assert complaints(browser) == []
 
 
+def test_hostile_texts_stay_texts_where_runs_are_compared(browser: Chrome, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_hostile_log(tmp_path / name)
+    show(browser, tmp_path / "a", "", tmp_path / "b")
+    press(browser, "s", "j")
+    browser.execute_script("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    WebDriverWait(browser, 5).until(
+        lambda driver: driver.find_elements(By.CSS_SELECTOR, ".metric-group, .flat")
+    )
+    assert ATTACK in text_of(browser, ".column") and ATTACK in text_of(browser, "#settings")
+    assert ATTACK[:100] in text_of(browser, ".history")
+    assert browser.execute_script("return window.pwned") is None
+    scripts = "return document.querySelectorAll('script:not([type])').length"
+    assert browser.execute_script(scripts) == 1
+    assert complaints(browser) == []
+
+
 def test_the_policy_stops_what_would_get_through(browser: Chrome, tmp_path: Path) -> None:
     """The second wall: had a text become markup, its script would still not run."""
     write_lines(tmp_path, [make_item(0)])

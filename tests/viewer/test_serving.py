@@ -44,6 +44,16 @@ def test_the_page_grows_with_the_log(address: str, tmp_path: Path) -> None:
     assert b"item-1" in get(address)[1]
 
 
+def test_the_page_of_two_runs_grows_with_either(tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for number, folder in enumerate(folders):
+        write_lines(folder, [make_item(number)])
+    page = LivePage(folders, PageLimits())
+    assert b"item-1" in page.html() and b"item-2" not in page.html()
+    write_lines(folders[1], [make_item(2)], "rank1.jsonl")
+    assert b"item-2" in page.html()
+
+
 def test_only_the_page_and_only_under_a_local_name(address: str) -> None:
     assert get(address + "images/a.png")[0] == 404
     assert get(address, host="evil.example:80")[0] == 403

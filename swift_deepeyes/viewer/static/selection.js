@@ -21,10 +21,16 @@ function showChosen(chosen) {
   showRows(true);
 }
 
+// A row as the table shows it: of several runs, beside the same prompt in another one.
+function withCounterpart(row) {
+  const other = isComparison ? counterpart(row) : null;
+  return other ? [row, other] : [row];
+}
+
 // Shows what the reader did not ask for by name: the address stays as it is.
 function preview(row) {
   table.selected = row;
-  showChosen(row ? [row] : []);
+  showChosen(row ? withCounterpart(row) : []);
 }
 
 // Below each other on a narrow screen: what was asked for must come into view.
@@ -49,11 +55,8 @@ function showBeside(chosen) {
   find("detail").scrollIntoView({ block: "nearest" });
 }
 
-// From the table: of several runs, the same prompt in the other one stands beside it.
 function openRow(row) {
-  const other = row && isComparison ? counterpart(row) : null;
-  if (other) showBeside([row, other]);
-  else select(row);
+  if (row) goTo(withCounterpart(row));
 }
 
 function move(by) {
