@@ -52,7 +52,7 @@ function select(row) {
 
 function showBeside(chosen) {
   goTo([...new Set(chosen)]);
-  find("detail").scrollIntoView({ block: "nearest" });
+  bringIntoView();
 }
 
 function openRow(row) {
