@@ -16,12 +16,14 @@ from swift_deepeyes.viewer.curves import (
 )
 from swift_deepeyes.viewer.document import Document, Json, row_key
 from swift_deepeyes.viewer.images import PageImages, WantedImage
+from swift_deepeyes.viewer.lost_detail import lost_detail
 from swift_deepeyes.viewer.notes import notes_on_images, notes_on_runs, notes_on_texts
 from swift_deepeyes.viewer.page import embedded_json, render_page
-from swift_deepeyes.viewer.pair import telling_pair
+from swift_deepeyes.viewer.pair import Pair, telling_pairs
 from swift_deepeyes.viewer.prompts import prompt_key
 from swift_deepeyes.viewer.runs import Run, read_runs
 from swift_deepeyes.viewer.sample import spread_over_steps
+from swift_deepeyes.viewer.views import view_sizes
 from swift_deepeyes.viewer.wanted import CopySides, images_of_run
 
 _MEGABYTE = 1_000_000
@@ -125,11 +127,17 @@ def _pair(runs: Sequence[Run]) -> list[str] | None:
     """
     best, *others = sorted(runs, key=lambda run: (-_share_right(run), run.number))
     for right, wrong in (*((best, run) for run in others), *((run, best) for run in runs)):
-        if pair := telling_pair(right.items, wrong.items):
-            chosen = zip((right, wrong), pair, strict=True)
+        if pairs := telling_pairs(right.items, wrong.items):
+            chosen = zip((right, wrong), _clearest(pairs, right), strict=True)
             ordered = sorted(chosen, key=lambda one: one[0].number)
             return [row_key(item, run.number) for run, item in ordered]
     return None
+
+
+def _clearest(pairs: Sequence[Pair], run: Run) -> Pair:
+    """The pair whose crop shows most of what the view had lost; the first of equal ones."""
+    views = view_sizes([item for item, _ in pairs])
+    return max(pairs, key=lambda pair: lost_detail(pair[0], run.log, views))
 
 
 def _share_right(run: Run) -> float:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from swift_deepeyes.record.record import LoggedTrajectory
 from swift_deepeyes.viewer.build import PageLimits, build_page
-from swift_deepeyes.viewer.pair import telling_pair
+from swift_deepeyes.viewer.pair import telling_pairs
 from tests.record.scored import score_of
-from tests.viewer.log_maker import make_item
+from tests.viewer.log_maker import make_item, store_image, write_lines
+from tests.viewer.rollouts import png
 from tests.viewer.striped import STORY, Rollout, write_striped
 from tests.viewer.test_page import block
 
@@ -22,8 +25,8 @@ def rollout(
 
 
 def names(items: list[LoggedTrajectory]) -> tuple[str, ...] | None:
-    pair = telling_pair(items)
-    return pair and tuple(item.id for item in pair)
+    pairs = telling_pairs(items)
+    return tuple(item.id for item in pairs[0]) if pairs else None
 
 
 def test_of_one_group_and_late_with_a_guess() -> None:
@@ -60,6 +63,27 @@ def test_near_each_other_where_no_prompt_has_both() -> None:
 def test_none_without_a_right_crop_or_without_a_wrong_answer() -> None:
     assert names([rollout("a", 1.0, 0, 1, "a"), rollout("b", 0.0, 1, 1, "a")]) is None
     assert names([rollout("a", 1.0, 1, 1, "a"), rollout("b", None, 0, 1, "a")]) is None
+
+
+def test_the_pair_whose_crop_shows_what_the_view_lost_goes_first(tmp_path: Path) -> None:
+    """Two groups at two steps; the later one's crop is plain grey, where the view lost nothing."""
+    story = [Rollout(1, "A", True), Rollout(1, "B", False)]
+    striped = write_striped(tmp_path, story)
+    grey = store_image(tmp_path, png(Image.new("RGB", (224, 224), "grey")))
+    plain = [
+        item.model_copy(
+            update={
+                "id": f"plain-{number}",
+                "step": 2,
+                "group": "plain",
+                "images": (item.images[0], grey)[: len(item.images)],
+            }
+        )
+        for number, item in enumerate(striped)
+    ]
+    write_lines(tmp_path, plain, "rank1.jsonl")
+    pair = block(build_page(tmp_path, PageLimits()).html, "head")["pair"]
+    assert pair == [item.id for item in striped]
 
 
 def test_two_runs_open_on_one_of_each(tmp_path: Path) -> None:
