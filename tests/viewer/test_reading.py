@@ -76,6 +76,9 @@ def test_the_page_opens_on_a_right_zoom_beside_a_wrong_answer(
 def test_a_page_without_such_a_pair_opens_on_its_first_row(browser: Chrome, other: Path) -> None:
     show(browser, other)
     assert text_of(browser, ".trajectory-id") == "s1-0"
+    # Nobody looked at the image, so nothing had to know at which size the model saw it.
+    assert texts_of(browser, "#detail > .pictures .above") == ["Source"]
+    assert "the model's view is not in the log" in text_of(browser, "#detail > .pictures")
 
 
 def test_the_title_is_the_question_and_the_view_stands_beside_the_source(

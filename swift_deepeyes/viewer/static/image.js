@@ -82,7 +82,7 @@ function sourceFigures(detail, source) {
   const name = detail.sources > 1 ? `Image ${source}` : "Source";
   if (!view) {
     const isWhole = viewSize && viewSize[0] * viewSize[1] >= 0.9 * file.width * file.height;
-    const told = isWhole ? `${size} · as the model saw it` : viewSize ? `${size} · the model saw ${sizeText(viewSize)}` : size;
+    const told = isWhole ? `${size} · as the model saw it` : viewSize ? `${size} · the model saw ${sizeText(viewSize)}` : `${size} · the model's view is not in the log`;
     return [imageFigure(detail, source, { copy: file, seen: null, kind: "source", title: name, told })];
   }
   const seen = { copy: view, seen: viewSize, kind: "view", title: "As the model saw it" };
