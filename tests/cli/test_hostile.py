@@ -67,6 +67,11 @@ CASES: list[tuple[str, str]] = [
     ("view {}/log --serve --port -1", "for '--port'"),
     ("view {}/log --serve --port {taken}", "{taken}"),
     ("view {}/{odd}", "odd"),
+    # watch
+    ("watch {}/nowhere --once", "nowhere"),
+    ("watch {}/empty.json --once", "empty.json"),
+    ("watch {}/broken_log --once", "broken_log"),
+    ("watch {}/{odd}x --once", "odd"),
     # prepare
     ("prepare {}/nowhere.parquet", "nowhere.parquet"),
     ("prepare {}/log --out {}/out", "log"),
