@@ -189,7 +189,7 @@ class Endpoint:
                 wait = min(failure.retry_after or pause, _LONGEST_PAUSE_SECONDS)
                 say(
                     f"Waiting for the server: {failure.explained(self._address, NAMES)} Again in "
-                    f"{wait:.0f} s, {tries_left} more tries."
+                    f"{wait:.0f} s; tries left: {tries_left}."
                 )
                 await asyncio.sleep(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

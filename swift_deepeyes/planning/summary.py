@@ -62,8 +62,7 @@ def summarise(setup: Setup) -> Summary:
 
 def _title(setup: Setup) -> str:
     tuning = "LoRA" if setup.tuning is Tuning.LORA else "all weights"
-    gpus = "GPU" if setup.gpus == 1 else "GPUs"
-    who = f"{setup.gpus} {gpus} train and generate"
+    who = f"{setup.gpus} GPUs train and generate" if setup.gpus > 1 else "1 GPU for all"
     if setup.mode is Mode.SERVER:
         who = f"{setup.training_gpus} GPUs train, {setup.generating_gpus} generate"
     return f"{setup.model.name}, {tuning}: {who} ({setup.gpu.memory_bytes / GB:.0f} GB)"

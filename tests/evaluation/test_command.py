@@ -145,7 +145,7 @@ def test_it_says_what_it_waits_for_and_what_runs(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, away)
     assert done.exit_code == 2
     waiting = next(line for line in done.output.splitlines() if "Waiting for the server" in line)
-    assert "Nothing listens there" in waiting and waiting.endswith("Again in 1 s, 1 more tries.")
+    assert "Nothing listens there" in waiting and waiting.endswith("Again in 1 s; tries left: 1.")
 
 
 def test_a_server_with_other_pixels_is_told_in_one_line(tmp_path: Path) -> None:
