@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swift_deepeyes.demo import commands
-from swift_deepeyes.demo.options import DemoOptions
-from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS, draw, random_scene
+from swift_deepeyes.demo.options import DemoOptions, plugin_environment
+from swift_deepeyes.demo.processes import TOY_VARIABLES
+from swift_deepeyes.demo.toy.scenes import draw, random_scene
 from swift_deepeyes.demo.toy.wording import PATTERN_QUESTION
-from swift_deepeyes.settings import CropSource, JudgeKind
 
 STEPS = 10
 _QUESTIONS = 32
@@ -68,14 +68,9 @@ def _write_configuration(path: Path, options: DemoOptions, checkpoint: Path, ste
         "output_dir": [str((options.own_data / "run").resolve())],
     }
     environment = {
-        "MAX_PIXELS": str(VIEW_PIXELS),
-        "DEEPEYES_JUDGE": str(JudgeKind.RULE),
-        "DEEPEYES_CROP_SOURCE": str(CropSource.ORIGINAL),
+        **TOY_VARIABLES,
+        **plugin_environment(options, {}),
         "DEEPEYES_LOG_DIR": str((options.own_data / "log").resolve()),
-        # Nothing is downloaded, so nobody is asked.
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     }
     lines = [
         "# The options of `swift rlhf`, for the toy; those of the command line come after them.",

@@ -26,6 +26,19 @@ from swift_deepeyes.errors import DeepEyesError
 
 _MARK = "SWIFT_DEEPEYES_COMMAND"
 _STOP_SECONDS = 10.0
+TOY_VARIABLES = {
+    "MAX_PIXELS": str(VIEW_PIXELS),
+    # Nothing is downloaded, so nobody is asked.
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "TOKENIZERS_PARALLELISM": "false",
+    # Threads that spin while they wait make a busy machine ten times slower.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""What every process that has the toy is started with."""
+
 _POLL_SECONDS = 0.1
 
 
@@ -53,16 +66,8 @@ def swift_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         # The entry points beside this Python, also where its environment is not activated.
         PATH=os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")]),
         PYTHONUNBUFFERED="1",
-        MAX_PIXELS=str(VIEW_PIXELS),
         MASTER_PORT=str(free_port()),
-        # Nothing is downloaded, so nobody is asked.
-        HF_HUB_OFFLINE="1",
-        TRANSFORMERS_OFFLINE="1",
-        VLLM_NO_USAGE_STATS="1",
-        VLLM_CPU_KVCACHE_SPACE="1",  # GiB
-        TOKENIZERS_PARALLELISM="false",
-        # Threads that spin while they wait make a busy machine ten times slower.
-        OMP_WAIT_POLICY="PASSIVE",
+        **TOY_VARIABLES,
     )
     # A launcher's variables would make ms-swift start torchrun or join a job that is not ours.
     for name in ("NPROC_PER_NODE", "NNODES", "RANK", "LOCAL_RANK", "WORLD_SIZE"):
