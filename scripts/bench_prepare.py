@@ -2,6 +2,7 @@
 
     python scripts/bench_prepare.py data/data_v0.8_visual_toolbox_v2.parquet --out /tmp/prepared
     python scripts/bench_prepare.py --make /tmp/chart --rows 13659      # a look-alike first
+    python scripts/bench_prepare.py --make /tmp/chart --rows 200 --jpeg # its images as JPEGs
 
 It prepares the file once, watching the memory of the command and its workers, then a second time
 into another folder, killed (SIGKILL) after some seconds and started again, as often as `--kills`
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -141,11 +143,12 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--make", type=Path, help="write a look-alike of the chart file here")
     parser.add_argument("--rows", type=int, default=13_659)
+    parser.add_argument("--jpeg", action="store_true", help="the look-alike has JPEGs, not PNGs")
     parser.add_argument("--out", type=Path, default=Path("prepared_bench"))
     parser.add_argument("--kills", type=float, nargs="*", default=[0.4], help="parts of the time")
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="for prepare")
     arguments = parser.parse_args()
-    file = arguments.file or make(arguments.make, arguments.rows)
+    file = arguments.file or make(arguments.make, arguments.rows, arguments.jpeg)
     rows = pq.read_metadata(file).num_rows
     print(f"{file.name}: {rows:,} rows, {file.stat().st_size / 1e6:,.0f} MB", flush=True)
 
@@ -164,6 +167,7 @@ def main() -> None:
         f"peak memory: command {peak.command / MIB:.0f} MiB, largest worker "
         f"{peak.largest_worker / MIB:.0f} MiB, all together {peak.shared_once / MIB:.0f} MiB"
     )
+    print_sizes(file, whole)
     prepare_with_kills(
         file, killed, arguments.options, [part * seconds for part in arguments.kills]
     )
@@ -175,14 +179,28 @@ def main() -> None:
     sys.exit(0 if same else 1)
 
 
-def make(folder: Path | None, rows: int) -> Path:
+def print_sizes(file: Path, out: Path) -> None:
+    """The bytes before and after, and how far changed JPEGs are from lossless pixels."""
+    (report,) = json.loads((out / "report.json").read_text())["files"].values()
+    images = report["images"]
+    after = report["bytes_train"] + report["bytes_validation"]
+    print(
+        f"{file.stat().st_size / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB after; of "
+        f"{images['images']:,} images {images['reduced']:,} are smaller, {images['enlarged']:,} "
+        f"larger; changed JPEGs (errors in levels of 255): {images['jpegs']}"
+    )
+
+
+def make(folder: Path | None, rows: int, is_jpeg: bool) -> Path:
     """Write a look-alike."""
     if folder is None:
         sys.exit("name a file, or a folder with --make")
-    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/preparation")]
-    import published
+    sys.path.insert(0, str(ROOT))
+    from tests.preparation import published
 
-    return published.write(folder / published.FILES["chart"], "chart", rows, small=False)
+    kind = "JPEG" if is_jpeg else None
+    path = folder / published.FILES["chart"]
+    return published.write(path, "chart", rows, small=False, flaws=False, kind=kind)
 
 
 if __name__ == "__main__":

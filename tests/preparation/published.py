@@ -65,11 +65,16 @@ LARGE_CHART = {31: (2400, 1800)}
 SMALL_BYTES = 3_000
 
 
-def rows(source: str, count: int, *, small: bool, flaws: bool = True) -> Iterator[dict[str, Any]]:
-    """Rows of a data source; with `flaws`, one of each kind among the first forty."""
+def rows(
+    source: str, count: int, *, small: bool, flaws: bool = True, kind: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows of a data source; with `flaws`, one of each kind among the first forty.
+
+    `kind` of the images: None: as published.
+    """
     rng = random.Random(source)
     sizes, weights = zip(*(SMALL_SIZES if small else SIZES)[source], strict=True)
-    kind = "JPEG" if source == "vstar" else "PNG"
+    kind = kind or ("JPEG" if source == "vstar" else "PNG")
     size_bytes = SMALL_BYTES if small else BYTES_PER_IMAGE[source]
     for number in range(count):
         size = rng.choices(sizes, weights)[0]
@@ -80,11 +85,19 @@ def rows(source: str, count: int, *, small: bool, flaws: bool = True) -> Iterato
         yield FLAWS[number](row) if flaws and number in FLAWS else row
 
 
-def write(path: Path, source: str, count: int, *, small: bool = True, flaws: bool = True) -> Path:
+def write(
+    path: Path,
+    source: str,
+    count: int,
+    *,
+    small: bool = True,
+    flaws: bool = True,
+    kind: str | None = None,
+) -> Path:
     """A file of `count` rows; needs its size in memory, as one row group cannot be streamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = schema_of(source)
-    made = rows(source, count, small=small, flaws=flaws)
+    made = rows(source, count, small=small, flaws=flaws, kind=kind)
     batches = []
     while batch := list(islice(made, PAGE_ROWS)):
         batches.append(pa.RecordBatch.from_pylist(batch, schema=schema))
