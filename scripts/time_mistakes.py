@@ -60,7 +60,10 @@ def mistakes(folder: Path) -> list[Mistake]:
     doctored = [*DOCTOR, "0"]
     rows = str(folder / "deepeyes_misspelt.parquet")
     plan = ["swift-deepeyes", "plan", "--model", "7b", "--gpus", "8"]
-    scheduler, reward = {"multi_turn_scheduler": "deepeyes"}, {"reward_funcs": "deepeyes"}
+    scheduler, reward = (
+        {"multi_turn_scheduler": "deepeyes_schedular"},
+        {"reward_funcs": "deepeyes_rewards"},
+    )
     return [
         Mistake("a misspelt name", unknown, {"DEEPEYES_JUGDE": "rule"}),
         Mistake("a wrong value", "is not allowed", {"DEEPEYES_SCORING": "lenient"}),
@@ -71,8 +74,8 @@ def mistakes(folder: Path) -> list[Mistake]:
         Mistake("env_name", "names no toolbox", RULE, {"dataset": "deepeyes_misspelt"}),
         Mistake("no tool in the prompt", "do not name", RULE, {"dataset": "deepeyes_silent"}),
         Mistake("missing images", "row of the dataset is left", RULE, {"dataset": "deepeyes_gone"}),
-        Mistake("the scheduler's name", "Error: ", RULE, scheduler),
-        Mistake("the reward's name", "Error: ", RULE, reward),
+        Mistake("the scheduler's name", "--multi_turn_scheduler deepeyes", RULE, scheduler),
+        Mistake("the reward's name", "--reward_funcs deepeyes", RULE, reward),
         Mistake("no scheduler", "nothing runs", RULE, {"multi_turn_scheduler": None}),
         Mistake("rollout: a name", unknown, {"DEEPEYES_LOGDIR": "log"}, command=["rollout"]),
         Mistake("script: a name", unknown, {"DEEPEYES_LOGDIR": "log", **one_gpu}, command=colocate),
@@ -145,8 +148,19 @@ def time_it(mistake: Mistake, options: DemoOptions) -> tuple[float, str]:
             line = run(mistake.command, mistake.words, environment)
         else:
             with SwiftProcess(arguments(mistake, options), log, environment) as process:
-                line = process.wait_for_line(mistake.words, SECONDS)
+                line = told(process, mistake.words)
     return time.monotonic() - started, line
+
+
+def told(process: SwiftProcess, words: str) -> str:
+    """The line that is not the echo of the command."""
+    while True:
+        process.wait_for_line(words, SECONDS)
+        lines = [line for line in process.read_log().splitlines() if words in line]
+        line = next((line for line in lines if not line.startswith("run sh")), None)
+        if line is not None:
+            return line.rpartition("\r")[2]
+        time.sleep(0.2)
 
 
 def arguments(mistake: Mistake, options: DemoOptions) -> list[str]:

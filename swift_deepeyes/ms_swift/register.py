@@ -12,8 +12,9 @@ from swift_deepeyes.ms_swift.callback import install_metrics
 from swift_deepeyes.ms_swift.compat import call_before_loading, mend_encoding, multi_turns, orms
 from swift_deepeyes.ms_swift.limits import check_prompt, is_unbounded
 from swift_deepeyes.ms_swift.process import process, tell_launcher
-from swift_deepeyes.ms_swift.rewards import meet_judge_of, reward_classes
+from swift_deepeyes.ms_swift.rewards import reward_classes
 from swift_deepeyes.ms_swift.rows import install_row_preprocessor
+from swift_deepeyes.ms_swift.run_check import check_run
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
 from swift_deepeyes.settings import SettingsError
 from swift_deepeyes.tools import load_entry_points
@@ -33,6 +34,6 @@ def register_all() -> None:
     mend_encoding(is_unbounded, functools.partial(check_prompt, None))
     multi_turns["deepeyes_scheduler"] = DeepEyesScheduler
     orms.update(reward_classes())
-    call_before_loading(meet_judge_of)
+    call_before_loading(check_run)
     install_row_preprocessor()
     install_metrics()

@@ -18,7 +18,9 @@ from swift_deepeyes.ms_swift.pixel_check import (
     remember_views,
     view_sizes,
 )
+from swift_deepeyes.ms_swift.register import register_all
 from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward, meet_judge_of
+from swift_deepeyes.ms_swift.run_check import UnknownNameError, check_run
 
 RUN = SimpleNamespace(multi_turn_scheduler="deepeyes_scheduler", vllm_mode="colocate")
 NOBODY = "http://127.0.0.1:9/v1"
@@ -77,6 +79,25 @@ def test_swift_rlhf_meets_the_judge_before_it_loads_the_model(
         args = SimpleNamespace(reward_funcs=["format", "deepeyes_reward"])
         SwiftRLHF._prepare_model_tokenizer(SimpleNamespace(args=args))
     assert loaded == [of_others]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"multi_turn_scheduler": "deepeyes_schedular"}, "did you mean deepeyes_scheduler?"),
+        ({"reward_funcs": ["deepeyes_acuracy"]}, "did you mean deepeyes_accuracy?"),
+        ({"reward_funcs": ["xyz"]}, "ours: deepeyes_accuracy, deepeyes_format"),
+    ],
+)
+def test_a_name_that_nobody_registered_is_told_before_the_model_is_loaded(
+    given: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPEYES_JUDGE", "rule")
+    register_all()
+    with pytest.raises(UnknownNameError, match="no such name is registered") as caught:
+        check_run(SimpleNamespace(**given))
+    assert said in str(caught.value)
+    check_run(SimpleNamespace(multi_turn_scheduler=None, reward_funcs=["deepeyes_reward"]))
 
 
 def template(max_pixels: int | None) -> Any:
