@@ -45,7 +45,7 @@ function comparisonElement(chosen, details) {
     make("header", { class: "detail-head" },
       sameQuestion ? questionTitle(details[0].question) : make("h2", {}, "Different prompts, beside each other"),
       make("p", { class: "faint" }, relation(chosen), reference)),
-    make("div", { class: "beside", style: { "--columns": chosen.length } }, chosen.map((row, at) =>
+    make("div", { class: chosen.length > 2 ? "beside many" : "beside", style: { "--columns": chosen.length } }, chosen.map((row, at) =>
       make("div", { class: "beside-part" }, !sameQuestion && make("h3", { class: "column-question" }, details[at].question), columnElement(row, details[at])))),
     isComparison && samePrompt && historyElement(chosen[0]),
   ].filter(Boolean);
