@@ -101,7 +101,7 @@ def test_nothing_to_show_is_told_with_what_was_looked_for(tmp_path: Path) -> Non
     with pytest.raises(LogError, match="empty: nothing was written yet"):
         read_log(tmp_path)
     file.write_text("{}\n{")
-    with pytest.raises(LogError, match="None of the 2 lines"):
+    with pytest.raises(LogError, match="None of 2 lines"):
         read_log(tmp_path)
 
 
