@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,17 @@ from typer.testing import CliRunner
 import swift_deepeyes
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.demo.toy import build_data
-from swift_deepeyes.tools.plugins import OWN_PLUGIN
+from swift_deepeyes.evaluation.prompts import messages_with_tool, messages_without_tool
+from swift_deepeyes.evaluation.question import Question
+from swift_deepeyes.evaluation.question_tools import named_toolbox
+from swift_deepeyes.record.record import PromptMessage
+from swift_deepeyes.tools.plugins import OWN_PLUGIN, load_plugin_files
+from swift_deepeyes.tools.prompt import (
+    PLAIN_INSTRUCTION,
+    PLAIN_SYSTEM_PROMPT,
+    tool_instruction,
+    tool_system_prompt,
+)
 from tests.evaluation.files import make_vstar
 from tests.evaluation.own_tools import BOX, mark, registries_restored, write_tool
 from tests.evaluation.policy_server import PolicyServer, text_of
@@ -69,6 +80,8 @@ def test_a_benchmark_is_asked_with_the_users_tool_and_the_folder_says_so(
     own = ["--external_plugins", OWN_PLUGIN, tool, "--toolbox", BOX]
     done = evaluate(server, vstar, out, *own)
     assert done.exit_code == 0, done.output
+    own_plugin = sha256(str(OWN_PLUGIN).encode()).hexdigest()
+    assert f"_swift_external_{own_plugin}" not in sys.modules  # accepted, and not loaded
     for one in trajectories(out):
         assert one["toolbox"] == BOX and one["crops"] == 1
         assert one["turns"][0]["calls"][0]["status"] == "ok"
@@ -116,6 +129,22 @@ def test_rows_have_the_toolbox_that_they_name(server: PolicyServer, tmp_path: Pa
     tool = write_tool(tmp_path)
     done = evaluate(server, data, tmp_path / "out", "--external-plugins", tool, kind="parquet")
     assert {one["toolbox"] for one in trajectories(tmp_path / "out")} == {BOX}, done.output
+
+
+def test_without_the_tool_a_row_says_nothing_of_it(tmp_path: Path) -> None:
+    load_plugin_files([write_tool(tmp_path)])
+    toolbox = named_toolbox(BOX)
+    texts = {"system": tool_system_prompt(toolbox), "user": "What?" + tool_instruction(toolbox)}
+    prompt = tuple(PromptMessage(role=role, text=text) for role, text in texts.items())
+    question = Question(
+        id="1", images=(), text="?", reference="a", category="c", prompt=prompt, toolbox=BOX
+    )
+    assert messages_with_tool(question, (), "") == prompt
+    plain = messages_without_tool(question, ())
+    assert [message.text for message in plain] == [
+        PLAIN_SYSTEM_PROMPT,
+        "What?" + PLAIN_INSTRUCTION,
+    ]
 
 
 BROKEN = {
