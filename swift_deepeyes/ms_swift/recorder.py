@@ -78,8 +78,12 @@ class Recorder:
 
     def observe_judge(self, judge: Judge, seconds: float) -> None:
         """Take in what the judge did for its last batch, and how long that took."""
-        figures = {**judge.stats.as_metrics(), "seconds": seconds}
-        self.guard(lambda: self._tally.add(judge_sums(figures)))
+
+        def add() -> None:
+            figures = {**judge.stats.as_metrics(), "seconds": seconds}
+            self._tally.add(judge_sums(figures))
+
+        self.guard(add)
 
     def guard(self, work: Callable[[], None]) -> None:
         """Do some bookkeeping; its first error is reported, and ends bookkeeping, not the run."""
