@@ -36,11 +36,15 @@ class WatchedRun:
 
     def require_something(self) -> None:
         """Raise `LogError` where there is nothing to show, with what was looked for and where."""
-        if self.view().is_empty:
-            raise LogError(
-                f"There is no log in {self._path}: no line in {TRAJECTORIES_FOLDER}/*.jsonl or "
-                f"{METRICS_FILE}. {self._hint()}"
-            )
+        view = self.view()
+        if not view.is_empty:
+            return
+        if unreadable := view.skipped.unreadable:
+            raise LogError(f"None of the lines in {self._path} can be read ({unreadable:,} tried)")
+        raise LogError(
+            f"There is no log in {self._path}: no line in {TRAJECTORIES_FOLDER}/*.jsonl or "
+            f"{METRICS_FILE}. {self._hint()}"
+        )
 
     @property
     def waits_for(self) -> str:

@@ -68,10 +68,13 @@ CASES: list[tuple[str, str]] = [
     ("view {}/log --serve --port {taken}", "{taken}"),
     ("view {}/{odd}", "odd"),
     # watch
-    ("watch {}/nowhere --once", "nowhere"),
-    ("watch {}/empty.json --once", "empty.json"),
+    ("watch {}/nowhere", "nowhere is not a directory"),
+    ("watch {}/empty.json", "empty.json is not a directory"),
+    ("watch {} --once", "There is no log in"),
     ("watch {}/broken_log --once", "broken_log"),
-    ("watch {}/{odd}x --once", "odd"),
+    ("watch {}/folder_log --once", "folder_log"),
+    ("watch {}/log --once --every 0", "for '--every'"),
+    ("watch {}/{odd} --once", "odd"),
     # prepare
     ("prepare {}/nowhere.parquet", "nowhere.parquet"),
     ("prepare {}/log --out {}/out", "log"),
