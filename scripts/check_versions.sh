@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What works with which ms-swift: for each version an environment of its own, the contract tests,
-# and real runs of the toy (colocate, a rollout server, two ranks); prints the README's table.
+# and real runs of the toy (colocate, a rollout server, two ranks); prints the table of scripts/README.md.
 #
 # No GPU. About 15 minutes a version on two cores, and 4 GB of disk. Environments and logs stay in
 # .versions/, so that a second run is faster.

@@ -19,7 +19,7 @@ from swift_deepeyes.episode.view import to_png
 from swift_deepeyes.tools import tool_schemas
 from tests.ms_swift.drivers import run_colocate, run_server
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[2] / "swift_deepeyes/tools/README.md"
 TURN = '<think>look</think><tool_call>{"name": "%s", "arguments": %s}</tool_call>'
 BOX = {"bbox_2d": [28, 28, 140, 112]}
 

@@ -180,5 +180,5 @@ def test_settings_from_outside_win(capture: Any) -> None:
 
 
 def test_the_readme_lists_every_run() -> None:
-    listed = re.findall(r"^\| `(\w+)\.sh` \|", (SCRIPTS.parent / "README.md").read_text(), re.M)
+    listed = re.findall(r"^\| `(\w+)\.sh` \|", (SCRIPTS / "README.md").read_text(), re.M)
     assert sorted(listed) == NAMES
