@@ -63,7 +63,9 @@ class Page:
 
     @property
     def commands(self) -> list[Command]:
-        lines = (line for code in self.blocks("bash") for line in _logical_lines(code))
+        """Of the shell blocks, and those that stand in a sentence."""
+        lines = [line for code in self.blocks("bash") for line in _logical_lines(code)]
+        lines += re.findall(r"`((?:bash|python|swift-deepeyes) [^`…|]+)`", self.prose)
         return [command for line in lines for command in commands_of(line)]
 
 
