@@ -172,7 +172,7 @@ def test_a_judge_that_stays_away_stops_the_run(
     started = time.monotonic()
     with pytest.raises(JudgeError, match="DEEPEYES_JUDGE_WAIT") as error:
         judge_all(judge, samples(20, first=100))
-    assert 1.3 <= time.monotonic() - started < 4.0
+    assert 1.3 <= time.monotonic() - started < 15.0
     assert server.url in str(error.value)
     assert "DEEPEYES_JUDGE=rule" in str(error.value)
     waiting = [record for record in caplog.records if "is away for" in record.message]

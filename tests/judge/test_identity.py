@@ -111,7 +111,7 @@ def test_https_to_a_server_that_speaks_http(server: ChatServer) -> None:
     started = time.monotonic()
     with pytest.raises(JudgeError, match="http and https"):
         judge_all(make(url), samples(1))
-    assert time.monotonic() - started < 5.0  # nothing to wait for
+    assert time.monotonic() - started < 20.0  # nothing to wait for
 
 
 def test_a_certificate_that_nobody_signed(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_start_slower_than_its_limit_decides_nothing_and_shifts_nothing(tmp_pa
     assert process.equal("1", "1", 5.0) is None
     started = time.monotonic()
     assert process.equal("1", "2", 5.0) is None  # it rests, and costs nothing meanwhile
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 2.0  # not 5
     process._start_seconds, process._rests_until = 60.0, 0.0
     assert [process.equal("1", other, 5.0) for other in ("1", "2", "1")] == [True, False, True]
 

@@ -132,7 +132,7 @@ def test_a_single_judge_that_never_answered_is_an_error_at_once(server: ChatServ
     started = time.monotonic()
     with pytest.raises(JudgeError, match="DEEPEYES_JUDGE_BASE_URL"):
         judge_all(make(server.url), samples(10))
-    assert time.monotonic() - started < 3.0
+    assert time.monotonic() - started < 20.0  # not DEEPEYES_JUDGE_WAIT
 
 
 def test_a_judge_that_returns_with_another_model_stops_the_run(server: ChatServer) -> None:

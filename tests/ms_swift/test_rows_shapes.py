@@ -214,7 +214,7 @@ def test_a_server_that_never_ends(httpserver: HTTPServer, monkeypatch: pytest.Mo
     start = time.monotonic()
     with pytest.raises(BadImageError, match="not complete"):
         fetch.fetch_image(httpserver.url_for("/drip"))
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 4  # not the 5 s that the server takes
 
 
 def test_references_keep_one_type(tmp_path: Path, log: Log) -> None:
