@@ -25,6 +25,8 @@ OTHERS = {"MAX_PIXELS", "OUTPUT", "NODE_RANK", "SOURCE", "HOST", "LLM_AS_A_JUDGE
 
 def ours(words: list[str]) -> None:
     group: Any = typer.main.get_command(app)
+    if words[0] == "--debug":  # of the group itself
+        words = words[1:]
     command = group.commands[words[0]]
     command.make_context(words[0], words[1:])  # parses, and calls nothing
 
