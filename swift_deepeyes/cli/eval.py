@@ -99,7 +99,7 @@ def evaluate(
             ASKED,
             "A text file, or a training parquet: its first row's.",
             "FILE",
-            show_default="the published one",
+            show_default="one that announces the tools",
         ),
     ] = None,
     max_turns: Annotated[int, option(ASKED, "Turns at most.", min=1)] = 6,
