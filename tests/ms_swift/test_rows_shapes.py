@@ -276,6 +276,6 @@ def test_many_dropped_rows_are_named_and_then_counted(
     lines = log().splitlines()
     assert sum("Row dropped" in line for line in lines) == row_checks.NAMED_ROWS
     assert sum("further ones are only counted" in line for line in lines) == 1
-    assert "Of 1000 rows: 999 dropped (999 unreadable image)" in log()
+    assert "Of 1,000 rows: 999 dropped (999 unreadable image)" in log()
     assert "Of 500 rows: 500 dropped (500 unreadable image)" in log()
     assert len(lines) == row_checks.NAMED_ROWS + 3

@@ -86,7 +86,7 @@ BAD = [
     ({**GOOD, "image": []}, "the 'image' is empty"),
     ({**GOOD, "question": " "}, "the 'question' is empty"),
     ({**GOOD, "answer": None}, "the 'answer' is empty"),
-    ({**GOOD, "env_name": "nope"}, "no toolbox is loaded as 'nope' (there are visual_toolbox_v2)"),
+    ({**GOOD, "env_name": "nope"}, "no toolbox is loaded as 'nope' (there are "),
     ("{not json", "is not JSON: Expecting property name"),
     ('["a list"]', "no object with the fields image, question and answer"),
 ]

@@ -81,7 +81,7 @@ def test_a_wrong_role_prints_the_roles(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_plan_works_and_its_figures_are_quoted(name: str) -> None:
     command = shlex.split(part(name, "Plan"))[1:]
-    result = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, [*command, "--full"], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     assert "not fit" not in result.output
     said = {" ".join(cell.split()) for cell in result.output.split("│")}
