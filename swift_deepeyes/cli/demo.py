@@ -30,8 +30,8 @@ def demo(
     # These import half of the machine-learning world; `--help` must not.
     from rich.console import Console
 
-    from swift_deepeyes.cli.demo_tables import show_results
     from swift_deepeyes.cli.progress import ConsoleProgress
+    from swift_deepeyes.cli.tables.demo import show_results
     from swift_deepeyes.demo.run import run_demo
 
     # The evaluation's questions would each leave a line between the demo's own.

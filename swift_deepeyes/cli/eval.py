@@ -135,7 +135,7 @@ def evaluate(
     run this. Open questions are judged as in training: DEEPEYES_JUDGE and its
     companions.
     """
-    from swift_deepeyes.cli.eval_tables import run_on_console
+    from swift_deepeyes.cli.tables.eval import run_on_console
     from swift_deepeyes.evaluation.benchmarks import find_benchmark
     from swift_deepeyes.evaluation.config import Config, Sampling
     from swift_deepeyes.evaluation.endpoint import Endpoint

@@ -89,7 +89,7 @@ def make_data(
 
 
 def _show(console: Console, made: MadeData, out: Path) -> None:
-    from swift_deepeyes.cli.prepare_tables import render
+    from swift_deepeyes.cli.tables.prepare import render
     from swift_deepeyes.dataset.published import DATASET_INFO
     from swift_deepeyes.preparation.report import PreparationReport
 

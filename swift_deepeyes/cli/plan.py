@@ -162,7 +162,7 @@ def plan(
     options = locals()
     from rich.console import Console
 
-    from swift_deepeyes.cli.plan_tables import render, render_measured, render_summary
+    from swift_deepeyes.cli.tables.plan import render, render_measured, render_summary
     from swift_deepeyes.planning.measured import compare, read_measured
     from swift_deepeyes.planning.plan import make_plan
     from swift_deepeyes.planning.summary import summarise

@@ -76,8 +76,8 @@ def prepare(
     """
     from rich.console import Console
 
-    from swift_deepeyes.cli.prepare_tables import nothing_left, render
     from swift_deepeyes.cli.progress import ConsoleProgress
+    from swift_deepeyes.cli.tables.prepare import nothing_left, render
     from swift_deepeyes.errors import PrepareError
     from swift_deepeyes.preparation.images import available_cores
     from swift_deepeyes.preparation.recipe import Recipe

@@ -23,7 +23,7 @@ def watch(
 
     Without a terminal to draw on (a pipe, TERM=dumb) there is one line for each new step.
     """
-    from swift_deepeyes.cli.watch_frame import make_console
+    from swift_deepeyes.cli.tables.watch import make_console
     from swift_deepeyes.watching.run import WatchedRun
 
     try:
@@ -39,7 +39,7 @@ def watch(
 
 
 def _show_once(run: WatchedRun, console: Console) -> None:
-    from swift_deepeyes.cli.watch_frame import Frame
+    from swift_deepeyes.cli.tables.watch import Frame
 
     run.look()
     run.require_something()
@@ -50,7 +50,7 @@ def _draw(run: WatchedRun, console: Console, every: float) -> None:
     """The whole screen, drawn again after each look."""
     from rich.live import Live
 
-    from swift_deepeyes.cli.watch_frame import Frame
+    from swift_deepeyes.cli.tables.watch import Frame
 
     run.look()
     with Live(console=console, screen=True, auto_refresh=False) as live:
@@ -61,7 +61,7 @@ def _draw(run: WatchedRun, console: Console, every: float) -> None:
 
 
 def _write_lines(run: WatchedRun, console: Console, every: float) -> None:
-    from swift_deepeyes.cli.watch_frame import Frame, print_line
+    from swift_deepeyes.cli.tables.watch import Frame, print_line
 
     run.look()
     if run.view().is_empty:

@@ -24,13 +24,13 @@ from swift_deepeyes.metrics.alarms import Watch, watched
 from swift_deepeyes.metrics.counts import ACTIVE_ALARMS, JUDGE_SECONDS, PREFIX, worth_a_curve
 from swift_deepeyes.metrics.share import Share
 from swift_deepeyes.metrics.sums import MetricSums, merged
-from swift_deepeyes.ms_swift.banner import Facts, versions
+from swift_deepeyes.ms_swift.checks.pixels import remember_views
 from swift_deepeyes.ms_swift.compat import add_callback, equip
-from swift_deepeyes.ms_swift.pixel_check import remember_views
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.recorder import Told
 from swift_deepeyes.ms_swift.records import EVAL, TRAIN, BatchPlace
-from swift_deepeyes.ms_swift.speech import Speech
+from swift_deepeyes.ms_swift.speech.banner import Facts, versions
+from swift_deepeyes.ms_swift.speech.speech import Speech
 from swift_deepeyes.record.record import AlarmLine, RunInfo
 
 logger = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 
 from swift_deepeyes.ms_swift.callback import install_metrics
+from swift_deepeyes.ms_swift.checks.run import check_run
 from swift_deepeyes.ms_swift.compat import call_before_loading, mend_encoding, multi_turns, orms
 from swift_deepeyes.ms_swift.limits import check_prompt, is_unbounded
 from swift_deepeyes.ms_swift.process import process, tell_launcher
 from swift_deepeyes.ms_swift.rewards import reward_classes
 from swift_deepeyes.ms_swift.rows import install_row_preprocessor
-from swift_deepeyes.ms_swift.run_check import check_run
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
 from swift_deepeyes.settings import SettingsError
 from swift_deepeyes.tools import load_entry_points

@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from swift_deepeyes.judge import JudgeError
-from swift_deepeyes.ms_swift.banner import introduce_run
+from swift_deepeyes.ms_swift.checks.pixels import PixelLimitsError, check_views
+from swift_deepeyes.ms_swift.checks.scheduler import MissingSchedulerError, SchedulerCheck
 from swift_deepeyes.ms_swift.compat import AsyncORM
-from swift_deepeyes.ms_swift.pixel_check import PixelLimitsError, check_views
 from swift_deepeyes.ms_swift.process import process, tell_launcher
-from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError, SchedulerCheck
+from swift_deepeyes.ms_swift.speech.banner import introduce_run
 from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, ScoredRow, read_row
 from swift_deepeyes.scoring.scheme import REWARD_TERMS
 from swift_deepeyes.scoring.score import SampleScore, score_batch

@@ -20,10 +20,10 @@ from swift_deepeyes.episode.episode import Episode, Observation
 from swift_deepeyes.episode.images import ConversationImages
 from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import RECORD_KEY, StopReason
-from swift_deepeyes.ms_swift.banner import introduce_rollout
+from swift_deepeyes.ms_swift.checks.pixels import VIEWS_KEY, view_sizes
+from swift_deepeyes.ms_swift.checks.scheduler import warn_of_missing_columns
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
-from swift_deepeyes.ms_swift.pixel_check import VIEWS_KEY, view_sizes
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.request import (
     Prompt,
@@ -32,7 +32,7 @@ from swift_deepeyes.ms_swift.request import (
     row_options,
     without_parts,
 )
-from swift_deepeyes.ms_swift.scheduler_check import warn_of_missing_columns
+from swift_deepeyes.ms_swift.speech.banner import introduce_rollout
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
 from swift_deepeyes.ms_swift.tokens import MediaTokens, TokenCounter
 from swift_deepeyes.tools import toolbox_of_row

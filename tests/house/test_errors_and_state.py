@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.ms_swift.checks.scheduler import MissingSchedulerError
 from swift_deepeyes.ms_swift.limits import PromptTooLargeError
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.rows import NoRowsLeftError
-from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError
 from swift_deepeyes.settings import SettingsError
 from swift_deepeyes.viewer import output
 

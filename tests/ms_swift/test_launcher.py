@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.ms_swift.checks.scheduler import MissingSchedulerError
 from swift_deepeyes.ms_swift.process import tell_launcher
-from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError
 
 VARIABLE = "TORCHELASTIC_ERROR_FILE"  # set by torchrun for each of its workers
 ERROR = JudgeError("DEEPEYES_JUDGE_BASE_URL: nobody is there")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from swift_deepeyes.episode.trajectory import Trajectory, TurnRecord
+from swift_deepeyes.ms_swift.checks.scheduler import MissingSchedulerError
 from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward
-from swift_deepeyes.ms_swift.scheduler_check import MissingSchedulerError
 from tests.ms_swift.reward_batch import rewards_by_ms_swift
 
 TOOL_PROMPT = {"role": "system", "content": "You may call image_zoom_in_tool."}

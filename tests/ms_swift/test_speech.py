@@ -238,7 +238,7 @@ def test_a_rollout_server_says_its_own_once(
 BESIDE_A_BAR = """
 import sys, time
 from tqdm import tqdm
-from swift_deepeyes.ms_swift.console import say
+from swift_deepeyes.ms_swift.speech.console import say
 with tqdm(total=2, desc="Train", mininterval=0) as bar:
     for step in (1, 2):
         say(f"step {step}/2  reward 1.00 \\u2713")

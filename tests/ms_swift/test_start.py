@@ -11,16 +11,16 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from swift_deepeyes.judge import JudgeError
-from swift_deepeyes.ms_swift.compat import HAS_NEW_NAMES, call_before_loading
-from swift_deepeyes.ms_swift.pixel_check import (
+from swift_deepeyes.ms_swift.checks.pixels import (
     VIEWS_KEY,
     PixelLimitsError,
     remember_views,
     view_sizes,
 )
+from swift_deepeyes.ms_swift.checks.run import UnknownNameError, check_run
+from swift_deepeyes.ms_swift.compat import HAS_NEW_NAMES, call_before_loading
 from swift_deepeyes.ms_swift.register import register_all
 from swift_deepeyes.ms_swift.rewards import DeepEyesAccuracy, DeepEyesReward, meet_judge_of
-from swift_deepeyes.ms_swift.run_check import UnknownNameError, check_run
 
 RUN = SimpleNamespace(multi_turn_scheduler="deepeyes_scheduler", vllm_mode="colocate")
 NOBODY = "http://127.0.0.1:9/v1"

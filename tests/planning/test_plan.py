@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.cli.plan_tables import render
+from swift_deepeyes.cli.tables.plan import render
 from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.demo.toy import wording
 from swift_deepeyes.episode.boxes import Size

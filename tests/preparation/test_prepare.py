@@ -15,7 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.cli.prepare_tables import memory_advice, render
+from swift_deepeyes.cli.tables.prepare import memory_advice, render
 from swift_deepeyes.errors import PrepareError
 from swift_deepeyes.preparation.choices import DROPPED_BY_DEFAULT, RowIssue
 from swift_deepeyes.preparation.parts import Side, side_of

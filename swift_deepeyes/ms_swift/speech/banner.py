@@ -14,8 +14,8 @@ from typing import Any
 
 from swift_deepeyes import __version__
 from swift_deepeyes.ms_swift.compat import INSTALLED, Scheduler
-from swift_deepeyes.ms_swift.console import say
 from swift_deepeyes.ms_swift.process import process
+from swift_deepeyes.ms_swift.speech.console import say
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
 from swift_deepeyes.settings import BoxFormat
 

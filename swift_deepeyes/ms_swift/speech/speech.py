@@ -8,10 +8,10 @@ from typing import Any
 
 from swift_deepeyes.metrics.pace import Pace
 from swift_deepeyes.metrics.step_line import step_line
-from swift_deepeyes.ms_swift.banner import Facts, introduce_run
 from swift_deepeyes.ms_swift.compat import Scheduler
-from swift_deepeyes.ms_swift.console import say
 from swift_deepeyes.ms_swift.rewards import reward_classes
+from swift_deepeyes.ms_swift.speech.banner import Facts, introduce_run
+from swift_deepeyes.ms_swift.speech.console import say
 
 
 class Speech:

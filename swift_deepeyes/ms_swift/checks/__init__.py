@@ -1,0 +1,1 @@
+"""What is looked at before a run goes wrong in silence: names, judge, scheduler, pixels."""
