@@ -42,7 +42,7 @@ class Process:
         """Batches that are being scored, by the identity of their lists."""
 
         self.view_sizes: list[list[int]] = []
-        """At which sizes the trainer's template shows images (`checks.pixels`); empty: not known."""
+        """At which sizes the trainer's template shows images (`checks`); empty: unknown."""
 
         self._has_met_judge = False
 
