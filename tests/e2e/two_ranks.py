@@ -93,10 +93,11 @@ class FailedRun:
         assert self.status != 0
         assert self.seconds < LIMIT_SECONDS
         assert self.left_over == []
-        raised = [line for line in self.output.splitlines() if "errors.JudgeError: " in line]
-        mine, closing = raised
+        lines = self.output.splitlines()
+        (mine,) = (line for line in lines if "]: error: " in line)
+        (closing,) = (line for line in lines if "errors.JudgeError: " in line)
         assert mine.startswith(f"[rank{rank}]: ") and setting in mine
-        assert closing.strip() == mine.removeprefix(f"[rank{rank}]: ")
+        assert closing.partition("JudgeError: ")[2] == mine.partition("error: ")[2]
         report = self.output.split("Root Cause (first observed failure)")[1]
         assert closing in report and f"rank      : {rank} " in report
         assert self.log.skipped.half_written == self.log.skipped.unreadable == 0
