@@ -121,7 +121,7 @@ class TrajectoryLog:
             with contextlib.suppress(queue.Full):  # then the disk hangs, and the thread is a daemon
                 self._jobs.put(None, timeout=_CLOSE_SECONDS)
             self._thread.join(_CLOSE_SECONDS)
-        if self._lost_batches:
+        if self._lost_batches and not self._has_failed:  # why, was said then
             lost = counted(self._lost_batches, "batch", "batches")
             logger.warning("%s not logged: the disk is slow", lost)
             self._lost_batches = 0
