@@ -291,7 +291,8 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, caplog: pytest.LogCaptureF
     (tmp_path / "file").write_text("in the way")
     log = TrajectoryLog(tmp_path / "file" / "log")
     put(log, [record("a")], [[]])
-    settle(log)
+    while not caplog.records:
+        time.sleep(0.01)
     put(log, [record("b")], [[]])
     log.close()
     assert [entry.levelname for entry in caplog.records] == ["ERROR"]
