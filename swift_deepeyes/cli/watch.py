@@ -39,35 +39,35 @@ def watch(
 
 
 def _show_once(run: WatchedRun, console: Console) -> None:
-    from swift_deepeyes.cli.tables.watch import Frame
+    from swift_deepeyes.cli.tables.watch import Screen
 
     run.look()
     run.require_something()
-    console.print(Frame(run, is_whole=True))
+    console.print(Screen(run, is_whole=True))
 
 
 def _draw(run: WatchedRun, console: Console, every: float) -> None:
     """The whole screen, drawn again after each look."""
     from rich.live import Live
 
-    from swift_deepeyes.cli.tables.watch import Frame
+    from swift_deepeyes.cli.tables.watch import Screen
 
     run.look()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(Frame(run), refresh=True)
+            live.update(Screen(run), refresh=True)
             time.sleep(every)
             run.look()
 
 
 def _write_lines(run: WatchedRun, console: Console, every: float) -> None:
-    from swift_deepeyes.cli.tables.watch import Frame, print_line
+    from swift_deepeyes.cli.tables.watch import Screen, print_line
 
     run.look()
     if run.view().is_empty:
         print_line(console, run.waits_for)
     else:
-        console.print(Frame(run, is_whole=True))
+        console.print(Screen(run, is_whole=True))
     while True:
         time.sleep(every)
         for line in run.look():

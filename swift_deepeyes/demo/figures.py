@@ -28,7 +28,7 @@ class StepFigures:
 
 
 @dataclass(frozen=True)
-class Summary:
+class DemoSummary:
     """The content of summary.json; `seconds` is the whole demo without its environment."""
 
     seed: int
@@ -79,10 +79,10 @@ def summarise(
     steps: Sequence[StepFigures],
     trajectories: Sequence[LoggedTrajectory],
     seconds: float,
-) -> Summary:
+) -> DemoSummary:
     """The figures of the first and the last steps, and what was counted on the way."""
     first, last = steps[:WINDOW], steps[-WINDOW:]
-    return Summary(
+    return DemoSummary(
         seed=seed,
         steps=len(steps),
         reward_first=mean_of(first, "reward"),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from swift_deepeyes.demo import commands, figures
 from swift_deepeyes.demo.evaluation import Result, evaluate_checkpoint
-from swift_deepeyes.demo.figures import StepFigures, Summary
+from swift_deepeyes.demo.figures import DemoSummary, StepFigures
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.own_data import write_own_data
 from swift_deepeyes.demo.processes import SwiftProcess
@@ -37,7 +37,7 @@ class DemoResults:
 
     steps: list[StepFigures]
     evaluations: list[Result]
-    summary: Summary
+    summary: DemoSummary
     files: dict[str, Path]
     own_data: tuple[str, ...]  # commands that train the toy on data of one's own
 

@@ -26,7 +26,7 @@ _QUERY = "--query-gpu=index,name,memory.total,memory.used,driver_version"
 
 
 @dataclass(frozen=True)
-class Gpu:
+class InstalledGpu:
     """One line of nvidia-smi; memory in MiB."""
 
     index: int
@@ -49,7 +49,7 @@ def check_hardware(folder: Path) -> list[Finding]:
     ]
 
 
-def find_gpus() -> list[Gpu]:
+def find_gpus() -> list[InstalledGpu]:
     """The NVIDIA GPUs of this machine, whatever CUDA_VISIBLE_DEVICES says."""
     command = ["nvidia-smi", _QUERY, "--format=csv,noheader,nounits"]
     try:
@@ -59,18 +59,18 @@ def find_gpus() -> list[Gpu]:
     return read_gpus(done.stdout) if done.returncode == 0 else []
 
 
-def read_gpus(text: str) -> list[Gpu]:
+def read_gpus(text: str) -> list[InstalledGpu]:
     """The lines of nvidia-smi; what is no such line (an error, a GPU in parts) is left out."""
     gpus = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split(",")]
         if len(cells) == 5 and all(cell.isdigit() for cell in (cells[0], *cells[2:4])):
             index, total, used = int(cells[0]), int(cells[2]), int(cells[3])
-            gpus.append(Gpu(index, cells[1], total, used, cells[4]))
+            gpus.append(InstalledGpu(index, cells[1], total, used, cells[4]))
     return gpus
 
 
-def check_gpus(gpus: list[Gpu]) -> list[Finding]:
+def check_gpus(gpus: list[InstalledGpu]) -> list[Finding]:
     """What is there, and whether somebody else is on it."""
     if not gpus:
         fix = "train on a machine where nvidia-smi lists GPUs; demo and tests run without one"
@@ -82,13 +82,13 @@ def check_gpus(gpus: list[Gpu]) -> list[Finding]:
     return [ok("gpu", text), *map(_busy, busy)]
 
 
-def _busy(gpu: Gpu) -> Finding:
+def _busy(gpu: InstalledGpu) -> Finding:
     text = f"{gpu.used / 1024:.0f} of {gpu.total / 1024:.0f} GiB are in use"
     fix = "fine if it is the judge or the rollout server; else nvidia-smi names the process to stop"
     return warning(f"gpu {gpu.index}", text, fix)
 
 
-def check_torch(gpus: list[Gpu]) -> Finding:
+def check_torch(gpus: list[InstalledGpu]) -> Finding:
     """Whether torch's build can use the GPUs that are there."""
     try:
         import torch

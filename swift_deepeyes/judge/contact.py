@@ -11,7 +11,6 @@ import logging
 import os
 import random
 import time
-from dataclasses import dataclass
 
 from swift_deepeyes.chat.client import ChatClient
 from swift_deepeyes.chat.failures import FailedCallError, RequestRefusedError, WrongServerError
@@ -27,6 +26,7 @@ from swift_deepeyes.judge.policy import JudgeLimits
 from swift_deepeyes.judge.request import Guidance, request_body
 from swift_deepeyes.judge.server import Pool, Server, wished_rest
 from swift_deepeyes.judge.stats import JudgeCounts
+from swift_deepeyes.judge.wait_limit import WaitLimit
 from swift_deepeyes.scoring.verdict import JudgeQuestion, QuestionKind
 
 logger = logging.getLogger(__name__)
@@ -38,38 +38,6 @@ LATECOMER_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 1.0
 CHAT = ServerKind.CHAT
 GARBLED_LIMIT = 5  # model lists in a row that are none: not a hiccup but another kind of server
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a judge that is not there is waited for, and how that is said.
-
-    `is_start`: it was never there.
-    """
-
-    seconds: float
-    is_start: bool = False
-
-    def waiting(self, waited: float) -> str:
-        """The line of a wait that has lasted for `waited` seconds."""
-        limit = f"waiting up to {self.seconds:.0f} s ({self._setting})"
-        if self.is_start:
-            return f"The judge was not reached yet, {limit}."
-        return f"The judge is away for {waited:.0f} s, {limit}."
-
-    def over(self, waited: float) -> str:
-        """The reason to stop after `waited` seconds."""
-        how_long = f"{waited:.0f} s ({self._setting}={self.seconds:g})"
-        if self.is_start:
-            return (
-                f"No judge was reached within {how_long}; a larger number waits for one that is "
-                "still starting."
-            )
-        return f"The judge was away for {how_long}, so the run stops rather than reward by guesses."
-
-    @property
-    def _setting(self) -> str:
-        return "DEEPEYES_JUDGE_START_WAIT" if self.is_start else "DEEPEYES_JUDGE_WAIT"
 
 
 class Contact:
@@ -274,12 +242,12 @@ class Contact:
         return identity.kind is ServerKind.OTHER or self._pool.last_success > 0
 
     @property
-    def _patience(self) -> Patience:
+    def _patience(self) -> WaitLimit:
         if self._pool.was_reached:
-            return Patience(self._limits.wait)
-        return Patience(self._limits.start_wait, is_start=True)
+            return WaitLimit(self._limits.wait)
+        return WaitLimit(self._limits.start_wait, is_start=True)
 
-    async def _gone(self, waited: float, patience: Patience) -> JudgeError:
+    async def _gone(self, waited: float, patience: WaitLimit) -> JudgeError:
         return JudgeError(patience.over(waited), await self._found())
 
     async def _found(self) -> str:

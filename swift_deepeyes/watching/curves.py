@@ -28,7 +28,7 @@ _LEAST_SPAN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class WatchedCurve:
     """One metric over the steps, in their order. `top`: what fills its height; None: its highest.
 
     Of a curve with a `top` the floor is 0, of another its lowest value.
@@ -63,10 +63,10 @@ NAMES = frozenset(chosen.name for chosen in _CHOSEN)
 """The metrics that are drawn."""
 
 
-def curves_of(steps: Mapping[int, Mapping[str, float]]) -> tuple[Curve, ...]:
+def curves_of(steps: Mapping[int, Mapping[str, float]]) -> tuple[WatchedCurve, ...]:
     """The curves of which there is a value, from the metrics of each step."""
     made = (
-        Curve(chosen.title, _points(chosen.name, steps), chosen.write, chosen.top)
+        WatchedCurve(chosen.title, _points(chosen.name, steps), chosen.write, chosen.top)
         for chosen in _CHOSEN
     )
     return tuple(curve for curve in made if curve.points)
@@ -77,7 +77,7 @@ def _points(name: str, steps: Mapping[int, Mapping[str, float]]) -> tuple[tuple[
 
 
 def sparkline(
-    curve: Curve, steps: Sequence[int], width: int, rows: int = 1, blocks: str = BLOCKS
+    curve: WatchedCurve, steps: Sequence[int], width: int, rows: int = 1, blocks: str = BLOCKS
 ) -> list[str]:
     """The curve over `steps` as `rows` lines of at most `width` characters, the upper one first.
 

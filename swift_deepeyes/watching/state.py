@@ -16,7 +16,7 @@ from swift_deepeyes.metrics.sums import MetricSums
 from swift_deepeyes.record.follower import NewLines
 from swift_deepeyes.record.reader import Skipped
 from swift_deepeyes.record.record import AlarmLine, LoggedTrajectory, MetricsLine, RunInfo
-from swift_deepeyes.watching.curves import NAMES, Curve, curves_of
+from swift_deepeyes.watching.curves import NAMES, WatchedCurve, curves_of
 
 _KEPT_TRAJECTORIES = 512
 _KEPT_ALARMS = 3
@@ -41,7 +41,7 @@ class RunView:
     values: Mapping[str, float]
     seconds_left: float | None
     written: float | None
-    curves: tuple[Curve, ...]
+    curves: tuple[WatchedCurve, ...]
     trajectories: tuple[LoggedTrajectory, ...]
     seen: int
     alarms: tuple[AlarmLine, ...]

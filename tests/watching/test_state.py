@@ -10,7 +10,7 @@ import pytest
 from swift_deepeyes.metrics.counts import ACCURACY, REWARD
 from swift_deepeyes.record.reader import LogError
 from swift_deepeyes.record.record import RunInfo
-from swift_deepeyes.watching.curves import BLOCKS, Curve, sparkline
+from swift_deepeyes.watching.curves import BLOCKS, WatchedCurve, sparkline
 from swift_deepeyes.watching.run import WatchedRun
 from tests.record.scored import score_of
 from tests.viewer.log_maker import make_item, write_lines
@@ -120,9 +120,9 @@ def test_an_empty_directory_says_what_it_waits_for_and_where_a_log_is(tmp_path: 
         run.require_something()
 
 
-def curve(*values: float | None, top: float | None = None) -> tuple[Curve, range]:
+def curve(*values: float | None, top: float | None = None) -> tuple[WatchedCurve, range]:
     points = tuple((step, value) for step, value in enumerate(values) if value is not None)
-    return Curve("c", points, str, top), range(len(values))
+    return WatchedCurve("c", points, str, top), range(len(values))
 
 
 def test_a_curve_fills_its_height_and_a_share_the_whole_range() -> None:

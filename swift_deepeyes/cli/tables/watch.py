@@ -54,7 +54,7 @@ def _short(text: str, characters: int) -> str:
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
-class Frame:
+class Screen:
     """One picture of a run, as wide as the terminal; `is_whole`: however high it gets."""
 
     def __init__(self, run: WatchedRun, *, is_whole: bool = False) -> None:
