@@ -29,6 +29,7 @@ step ruff check
 step ruff format --check
 step mypy
 step lint-imports
-# A process per core, but few: each holds torch. End-to-end tests use all cores themselves.
+# A process per core, but few: each holds torch.
 tests -m "not e2e" --numprocesses logical --maxprocesses 4 --dist worksteal "$@"
-tests -m e2e "$@"
+# Half of an end-to-end test is one core that imports. A file's tests share what they started.
+tests -m e2e --numprocesses logical --maxprocesses 2 --dist loadfile "$@"
