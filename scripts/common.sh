@@ -1,44 +1,40 @@
 # shellcheck shell=bash
-# Sourced by every GPU script: the settings that judge, rollout server and trainer must share. Every
-# one can be set from outside:
-#   MAX_PIXELS=1003520 bash scripts/rollout.sh
+# Sourced by every GPU script: the settings that judge, rollout server and trainer must share, and
+# what the scripts do before they start something.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
-ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+. "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+
+ROOT="$(dirname "$SCRIPTS")"
 # Absolute, because a checkpoint keeps the path and later commands load it from there.
 PLUGIN="$ROOT/swift_deepeyes/plugin/deepeyes_plugin.py"
 
-: "${MODEL:=Qwen/Qwen2.5-VL-7B-Instruct}"
+: "${MODEL:=Qwen/Qwen2.5-VL-7B-Instruct}" # a folder, or a name on the hub
 
-# The largest image the model sees: 2560 tokens. The same on both sides, or the trainer trains on
-# other pixels than were generated from; nothing in ms-swift checks that. The paper has no such cap
-# but drops prompts over 8192 tokens; this keeps large charts and five images within memory.
-: "${MAX_PIXELS:=2007040}"
-: "${DEEPEYES_MAX_IMAGES:=32}" # per trajectory: the engine's limit and the episode's, as the paper
-: "${MAX_TURNS:=5}"            # as the paper for 7B
+# The same on both sides, or the trainer trains on other pixels than were generated from; nothing in
+# ms-swift checks that. The paper has no such cap but drops prompts over 8192 tokens; this keeps
+# large charts and five images within memory.
+: "${MAX_PIXELS:=2007040}"     # the largest image the model sees: here 2560 tokens
+: "${DEEPEYES_MAX_IMAGES:=32}" # images of a trajectory: the engine's limit and the episode's, as the paper
+: "${MAX_TURNS:=5}"            # turns of a trajectory, as the paper for 7B
 
-# Tokens, as the paper: the prompt, everything after it, one turn of the model. The episode ends by
-# itself before the context is full.
-: "${MAX_PROMPT_TOKENS:=8192}"
-: "${MAX_RESPONSE_TOKENS:=20480}"
-: "${MAX_TURN_TOKENS:=10240}"
+# As the paper. The episode ends by itself before the context is full.
+: "${MAX_PROMPT_TOKENS:=8192}"    # tokens of a prompt, images included; longer ones are replaced
+: "${MAX_RESPONSE_TOKENS:=20480}" # tokens of everything after the prompt
+: "${MAX_TURN_TOKENS:=10240}"     # tokens of one turn of the model
 MAX_CONTEXT_TOKENS=$((MAX_PROMPT_TOKENS + MAX_RESPONSE_TOKENS))
 
-# Fixed ports, away from 8000, where ms-swift puts every server. The judge's is the papers'.
-: "${JUDGE_PORT:=18901}"
-: "${ROLLOUT_PORT:=18902}"
+# Away from 8000, where ms-swift puts every server.
+: "${JUDGE_PORT:=18901}"   # of every judge; the papers' port
+: "${ROLLOUT_PORT:=18902}" # of every rollout server
 
-export MAX_PIXELS DEEPEYES_MAX_IMAGES
+export_settings MAX_PIXELS DEEPEYES_MAX_IMAGES
 
 IMAGE_LIMIT="{\"image\": $DEEPEYES_MAX_IMAGES, \"video\": 0}"
 
-die() {
-    echo "error: $*" >&2
-    exit 1
-}
-
 # The command $1, from the environment of scripts/environment.sh where no other one is active.
 require_command() {
+    ! "$IS_DRY_RUN" || return 0
     if ! command -v "$1" >/dev/null && [ -f "$ROOT/.venv/bin/activate" ]; then
         # shellcheck source=/dev/null
         . "$ROOT/.venv/bin/activate"
@@ -52,6 +48,7 @@ first_devices() { seq -s, 0 $(($1 - 1)); }
 # ms-swift takes the next free port, silently, when one is busy; then the judge's address may answer
 # with the rollout server. The port is tried as ms-swift tries it.
 require_free_port() {
+    ! "$IS_DRY_RUN" || return 0
     python -c 'import socket, sys; socket.socket().bind(("", int(sys.argv[1])))' "$1" 2>/dev/null ||
         die "port $1 is busy; stop what listens there, or set $2"
 }

@@ -7,6 +7,8 @@
 #   bash scripts/demo.sh --seed 1 --steps 60 --output output/other
 # Judge: the rules; with DEEPEYES_JUDGE_BASE_URL=http://host:18901/v1 that server.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+print_header_for_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=/dev/null
 . scripts/environment.sh

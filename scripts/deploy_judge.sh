@@ -8,24 +8,27 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-: "${JUDGE:=vision}" # or text
-: "${HOST:=0.0.0.0}"
-: "${JUDGE_TENSOR_PARALLEL:=4}"
-: "${JUDGE_DEVICES:=${CUDA_VISIBLE_DEVICES:-$(first_devices "$JUDGE_TENSOR_PARALLEL")}}"
-: "${JUDGE_GPU_MEMORY:=0.9}"
-: "${JUDGE_CONTEXT:=16384}" # tokens; a question, a reference, an answer under 1,000 characters, examples
+: "${JUDGE:=vision}" # vision, or text: the official code's judge, which sees no image either way
+: "${HOST:=0.0.0.0}" # address to listen on; 127.0.0.1 on a single machine
+: "${JUDGE_TENSOR_PARALLEL:=4}" # GPUs
+: "${JUDGE_DEVICES:=${CUDA_VISIBLE_DEVICES:-$(first_devices "$JUDGE_TENSOR_PARALLEL")}}" # its GPUs
+: "${JUDGE_GPU_MEMORY:=0.9}" # share of each GPU that vLLM may take
+: "${JUDGE_CONTEXT:=16384}" # tokens: a question, a reference, an answer under 1,000 characters, examples
 
 case "$JUDGE" in
-    vision) : "${JUDGE_MODEL:=Qwen/Qwen2.5-VL-72B-Instruct}" ;;
-    text) : "${JUDGE_MODEL:=Qwen/Qwen2.5-72B-Instruct}" ;;
+    vision) judge_model=Qwen/Qwen2.5-VL-72B-Instruct ;;
+    text) judge_model=Qwen/Qwen2.5-72B-Instruct ;;
     *) die "JUDGE=$JUDGE is not allowed: vision or text" ;;
 esac
+: "${JUDGE_MODEL:=$judge_model}" # instead of JUDGE: a folder, or a name on the hub
 
+read_arguments "$@"
 require_command swift
 require_free_port "$JUDGE_PORT" JUDGE_PORT
-export CUDA_VISIBLE_DEVICES="$JUDGE_DEVICES"
+CUDA_VISIBLE_DEVICES="$JUDGE_DEVICES"
+export_settings CUDA_VISIBLE_DEVICES
 
-exec swift deploy \
+start_command swift deploy \
     --model "$JUDGE_MODEL" \
     --served_model_name judge \
     --host "$HOST" \

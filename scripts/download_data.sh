@@ -7,7 +7,9 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-: "${SOURCE:=modelscope}" # or hf
+: "${SOURCE:=modelscope}" # modelscope or hf
+
+read_arguments "$@"
 DATA="$ROOT/data"
 declare -A BYTES=(
     [data_0.1.2_visual_toolbox_v2.parquet]=990263397
@@ -27,9 +29,9 @@ incomplete() {
 
 download() {
     if [ "$SOURCE" = hf ]; then
-        hf download ChenShawn/DeepEyes-Datasets-47k "$@" --repo-type dataset --local-dir "$DATA"
+        run_step hf download ChenShawn/DeepEyes-Datasets-47k "$@" --repo-type dataset --local-dir "$DATA" "${PASSED[@]}"
     else
-        modelscope download --dataset Lixiang/ChenShawn-DeepEyes-Datasets-47k "$@" --local_dir "$DATA"
+        run_step modelscope download --dataset Lixiang/ChenShawn-DeepEyes-Datasets-47k "$@" --local_dir "$DATA" "${PASSED[@]}"
     fi
 }
 
@@ -37,9 +39,10 @@ case "$SOURCE" in
     modelscope | hf) require_command "$SOURCE" ;;
     *) die "SOURCE=$SOURCE is not allowed: modelscope or hf" ;;
 esac
-mkdir -p "$DATA"
+run_step mkdir -p "$DATA"
 mapfile -t missing < <(incomplete)
 [ "${#missing[@]}" = 0 ] || download "${missing[@]}"
+! "$IS_DRY_RUN" || exit 0
 
 mapfile -t missing < <(incomplete)
 for file in "${missing[@]}"; do

@@ -2,7 +2,8 @@
 
 So that train_ray.sh shares its settings with the other trainers, which take flags. The pipeline
 reads some values before any parser has seen them: numbers and booleans must be such in the file.
-`--group.name` goes into that group (train, rollout); both groups share their GPUs.
+`--group.name` goes into that group (train, rollout); both groups share their GPUs. Of a flag that
+comes twice the last counts; one without a value is true.
 
     python scripts/ray_config.py ray.yaml --lr 1e-6 --dataset a b --train.gpus 8 --rollout.gpus 8
 """
@@ -26,11 +27,12 @@ def read_flags(words: list[str]) -> dict[str, Any]:
     for at, word in enumerate(words):
         if not word.startswith("--"):
             continue
+        flag, *joined = word.removeprefix("--").split("=", 1)
         values = takewhile(lambda value: not value.startswith("--"), words[at + 1 :])
-        typed = [yaml.safe_load(value) for value in values]
-        group, dot, name = word.removeprefix("--").rpartition(".")
+        typed = [yaml.safe_load(value) for value in [*joined, *values]] or [True]
+        group, dot, name = flag.rpartition(".")
         target = config.setdefault(group, {}) if dot else config
-        target[name] = typed if name in LISTS else typed[0]
+        target[name] = typed if name in LISTS or len(typed) > 1 else typed[0]
     return config
 
 

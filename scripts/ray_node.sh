@@ -7,12 +7,13 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-: "${RAY_PORT:=6379}"
-: "${RAY_HEAD:=}" # empty: this node is the head
+: "${RAY_PORT:=6379}" # of the head
+: "${RAY_HEAD:=}" # the head's address; empty: this node is the head
 
+read_arguments "$@"
 require_command ray
 if [ -n "$RAY_HEAD" ]; then
-    exec ray start --address "$RAY_HEAD:$RAY_PORT" --block
+    start_command ray start --address "$RAY_HEAD:$RAY_PORT" --block
 fi
 require_free_port "$RAY_PORT" RAY_PORT
-exec ray start --head --port "$RAY_PORT" --block
+start_command ray start --head --port "$RAY_PORT" --block

@@ -1,16 +1,25 @@
 # shellcheck shell=bash
 # Sourced by the files in runs/: starts the script of a role, with the run's settings.
 
-# start ROLE NAME=SCRIPT...: the script of the role that was asked for.
+# start ROLE=SCRIPT... -- WORD...: the script of the role that the first word names; it gets the rest.
 start() {
-    local role="$1" scripts pair
+    local roles=() scripts role pair
     scripts="$(dirname "${BASH_SOURCE[0]}")"
-    shift
-    : "${OUTPUT:=$scripts/../output/$(basename "$0" .sh)}"
-    export OUTPUT
-    for pair in "$@"; do
-        [ "${pair%%=*}" != "$role" ] || exec bash "$scripts/${pair#*=}"
+    while [ "$1" != -- ]; do
+        roles+=("$1")
+        shift
     done
-    echo "usage: bash $0 ROLE, where ROLE is one of: ${*%%=*}" >&2
-    exit 1
+    role="${2:-}"
+    shift $(($# > 1 ? 2 : 1))
+    : "${OUTPUT:=$(cd "$scripts/.." && pwd)/output/$(basename "$0" .sh)}"
+    export OUTPUT
+    for pair in "${roles[@]}"; do
+        [ "${pair%%=*}" != "$role" ] || exec bash "$scripts/${pair#*=}" "$@"
+    done
+    if [[ $role == --help || $role == -h ]]; then
+        sed -nE '2,${/^#/!q; s/^# ?//p;}' "$0"
+        printf '\nbash %s ROLE --help prints the settings of a role, with the values of this run.\n' "$0"
+    fi
+    echo "usage: bash $0 ROLE, where ROLE is one of: ${roles[*]%%=*}" >&2
+    [[ $role == --help || $role == -h ]] || exit 1
 }

@@ -9,17 +9,19 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-: "${HOST:=0.0.0.0}"
-: "${ROLLOUT_DATA_PARALLEL:=8}"
-: "${ROLLOUT_TENSOR_PARALLEL:=1}"
-: "${ROLLOUT_DEVICES:=${CUDA_VISIBLE_DEVICES:-$(first_devices $((ROLLOUT_DATA_PARALLEL * ROLLOUT_TENSOR_PARALLEL)))}}"
-: "${ROLLOUT_GPU_MEMORY:=0.85}"
+: "${HOST:=0.0.0.0}" # address to listen on; 127.0.0.1 on a single machine
+: "${ROLLOUT_DATA_PARALLEL:=8}" # engines
+: "${ROLLOUT_TENSOR_PARALLEL:=1}" # GPUs of one engine
+: "${ROLLOUT_DEVICES:=${CUDA_VISIBLE_DEVICES:-$(first_devices $((ROLLOUT_DATA_PARALLEL * ROLLOUT_TENSOR_PARALLEL)))}}" # its GPUs
+: "${ROLLOUT_GPU_MEMORY:=0.85}" # share of each GPU that vLLM may take
 
+read_arguments "$@"
 require_command swift
 require_free_port "$ROLLOUT_PORT" ROLLOUT_PORT
-export CUDA_VISIBLE_DEVICES="$ROLLOUT_DEVICES"
+CUDA_VISIBLE_DEVICES="$ROLLOUT_DEVICES"
+export_settings CUDA_VISIBLE_DEVICES
 
-exec swift rollout \
+start_command swift rollout \
     --model "$MODEL" \
     --torch_dtype bfloat16 \
     --external_plugins "$PLUGIN" \

@@ -3,6 +3,8 @@
 # No GPU. Builds the environment first where there is none. Arguments go to pytest:
 #   bash scripts/test.sh -k zoom
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+print_header_for_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=/dev/null
 . scripts/environment.sh

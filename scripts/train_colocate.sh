@@ -9,13 +9,16 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_swift.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_nodes.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_colocate.sh"
 
+read_arguments "$@"
 require_command swift
 set_batch_arguments
 set_colocate_arguments
 use_torchrun
 
-exec swift rlhf \
+start_command swift rlhf \
     "${TRAINING_ARGUMENTS[@]}" \
     "${SWIFT_ARGUMENTS[@]}" \
     "${BATCH_ARGUMENTS[@]}" \

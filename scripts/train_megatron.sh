@@ -16,9 +16,13 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_megatron.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_nodes.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_server.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_colocate.sh"
 
-: "${ROLLOUT:=server}" # or colocate
+: "${ROLLOUT:=server}" # or colocate: vLLM on the trainer's GPUs
 
+read_arguments "$@"
 require_command megatron
 set_megatron_arguments
 case "$ROLLOUT" in
@@ -28,7 +32,7 @@ case "$ROLLOUT" in
 esac
 use_torchrun
 
-exec megatron rlhf \
+start_command megatron rlhf \
     "${TRAINING_ARGUMENTS[@]}" \
     "${MEGATRON_ARGUMENTS[@]}" \
     "${ROLLOUT_ARGUMENTS[@]}"

@@ -19,29 +19,36 @@ set -euo pipefail
 MAX_LENGTH="$MAX_CONTEXT_TOKENS"
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_megatron.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_nodes.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_colocate.sh"
 
+read_arguments "$@"
 require_command megatron
 set_megatron_arguments
-mkdir -p "$OUTPUT"
 # vllm_max_model_len is for all, since the driver's scheduler must know it; vLLM's limit of images
 # goes through its own arguments, as ms-swift's Ray pipeline drops the flag.
-python "$ROOT/scripts/ray_config.py" "$OUTPUT/ray.yaml" \
-    "${TRAINING_ARGUMENTS[@]}" \
-    "${MEGATRON_ARGUMENTS[@]}" \
-    --multi_turn_scheduler deepeyes_scheduler \
-    --max_turns "$MAX_TURNS" \
-    --vllm_max_model_len "$MAX_CONTEXT_TOKENS" \
-    --offload_model true \
-    --offload_optimizer true \
-    --sleep_level 1 \
-    --nnodes "$NNODES" \
-    --train.gpus "$GPUS" \
-    --rollout.gpus "$GPUS" \
-    --rollout.vllm_tensor_parallel_size "${ROLLOUT_TENSOR_PARALLEL:-1}" \
-    --rollout.vllm_gpu_memory_utilization "${ROLLOUT_GPU_MEMORY:-0.5}" \
-    --rollout.vllm_enable_prefix_caching true \
+CONFIGURATION=(
+    "${TRAINING_ARGUMENTS[@]}"
+    "${MEGATRON_ARGUMENTS[@]}"
+    --multi_turn_scheduler deepeyes_scheduler
+    --max_turns "$MAX_TURNS"
+    --vllm_max_model_len "$MAX_CONTEXT_TOKENS"
+    --offload_model true
+    --offload_optimizer true
+    --sleep_level 1
+    --nnodes "$NNODES"
+    --train.gpus "$GPUS"
+    --rollout.gpus "$GPUS"
+    --rollout.vllm_tensor_parallel_size "$ROLLOUT_TENSOR_PARALLEL"
+    --rollout.vllm_gpu_memory_utilization "$ROLLOUT_GPU_MEMORY"
+    --rollout.vllm_enable_prefix_caching true
     --rollout.vllm_engine_kwargs "{\"limit_mm_per_prompt\": $IMAGE_LIMIT}"
+)
+run_step mkdir -p "$OUTPUT"
+# The user's arguments are the file's: the command reads nothing else.
+run_step python "$SCRIPTS/ray_config.py" "$OUTPUT/ray.yaml" "${CONFIGURATION[@]}" "${PASSED[@]}"
+PASSED=()
 
 # With these ms-swift would start torchrun.
-unset NPROC_PER_NODE NNODES
-exec megatron rlhf --use_ray true --config "$OUTPUT/ray.yaml"
+unset_settings NPROC_PER_NODE NNODES
+start_command megatron rlhf --use_ray true --config "$OUTPUT/ray.yaml"

@@ -10,16 +10,19 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_swift.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_nodes.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_server.sh"
 
-: "${PYTORCH_CUDA_ALLOC_CONF:=expandable_segments:True}"
+: "${PYTORCH_CUDA_ALLOC_CONF:=expandable_segments:True}" # of PyTorch's memory: less fragments
 
+read_arguments "$@"
 require_command swift
 set_batch_arguments
 set_server_arguments
 use_torchrun
-export PYTORCH_CUDA_ALLOC_CONF
+export_settings PYTORCH_CUDA_ALLOC_CONF
 
-exec swift rlhf \
+start_command swift rlhf \
     "${TRAINING_ARGUMENTS[@]}" \
     "${SWIFT_ARGUMENTS[@]}" \
     "${BATCH_ARGUMENTS[@]}" \

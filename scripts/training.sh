@@ -5,35 +5,26 @@
 # differently is in training_swift.sh and training_megatron.sh.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
-: "${DATASETS:=deepeyes_vstar deepeyes_chart deepeyes_thinklite}"
-: "${PROMPTS:=256}"
-: "${GENERATIONS:=16}"
-: "${BATCH:=1}" # trajectories per GPU and micro-step
-: "${STEPS:=80}"
-: "${LEARNING_RATE:=1e-6}"
-: "${TUNER:=full}" # or lora
-: "${LORA_RANK:=64}"
-: "${DATA_PROCESSES:=8}" # they check every image once, at start
-: "${SAVE_STEPS:=8}"
-: "${REPORT_TO:=tensorboard}"
-: "${OUTPUT:=$ROOT/output/$(basename "$0" .sh)}"
+: "${DATASETS:=deepeyes_vstar deepeyes_chart deepeyes_thinklite}" # one or several names or files
+: "${PROMPTS:=256}"         # prompts of an update
+: "${GENERATIONS:=16}"      # trajectories of a prompt
+: "${BATCH:=1}"             # trajectories per GPU and micro-step
+: "${STEPS:=80}"            # updates
+: "${LEARNING_RATE:=1e-6}"  # constant
+: "${TUNER:=full}"          # full or lora
+: "${LORA_RANK:=64}"        # with TUNER=lora; alpha is twice of it
+: "${DATA_PROCESSES:=8}"    # they check every image once, at start
+: "${SAVE_STEPS:=8}"        # updates from one checkpoint to the next
+: "${REPORT_TO:=tensorboard}" # one or several of tensorboard, wandb, swanlab, or none
+: "${OUTPUT:=$ROOT/output/$(basename "$0" .sh)}" # folder of checkpoints and curves
 
-# The trainer's machines; the first one's address is MASTER_ADDR, and each has its own NODE_RANK.
-: "${NPROC_PER_NODE:=8}"
-: "${NNODES:=1}"
-: "${MASTER_PORT:=29511}" # not torchrun's own 29500, where a second job would collide
-GPUS=$((NPROC_PER_NODE * NNODES))
-
-# Where the others are: one address or several, separated by spaces, all on the same port.
-: "${JUDGE_HOST:=127.0.0.1}"
-: "${ROLLOUT_HOST:=127.0.0.1}"
-: "${ROLLOUT_WAIT:=1800}" # seconds until the server must be up; it may have to fetch the model first
+# Where the judge is.
+: "${JUDGE_HOST:=127.0.0.1}" # one address or several, separated by spaces, all on JUDGE_PORT
 # shellcheck disable=SC2086  # several hosts are several words
-: "${DEEPEYES_JUDGE_BASE_URL:=${LLM_AS_A_JUDGE_BASE:-$(printf "http://%s:$JUDGE_PORT/v1\n" $JUDGE_HOST | paste -sd,)}}"
-# Seconds until the judge must be there, where it is started together with the trainer: a 72B model
-# loads for many minutes. Where it runs already, 10 tells a wrong address at once.
-: "${DEEPEYES_JUDGE_START_WAIT:=1800}"
-export DEEPEYES_JUDGE_BASE_URL DEEPEYES_JUDGE_START_WAIT
+: "${DEEPEYES_JUDGE_BASE_URL:=${LLM_AS_A_JUDGE_BASE:-$(printf "http://%s:$JUDGE_PORT/v1\n" $JUDGE_HOST | paste -sd,)}}" # instead of JUDGE_HOST: whole addresses, with commas
+# A judge that is started together with the trainer may load a 72B model first.
+: "${DEEPEYES_JUDGE_START_WAIT:=1800}" # seconds until the judge must be there; 10 where it runs already
+export_settings DEEPEYES_JUDGE_BASE_URL DEEPEYES_JUDGE_START_WAIT
 
 read -ra DATASET_LIST <<<"$DATASETS"
 
@@ -98,52 +89,3 @@ TRAINING_ARGUMENTS=(
     --report_to "$REPORT_TO"
     --output_dir "$OUTPUT"
 )
-
-# Sets ROLLOUT_ARGUMENTS: generation by the servers of rollout.sh on ROLLOUT_HOST.
-set_server_arguments() {
-    local hosts ports=()
-    read -ra hosts <<<"$ROLLOUT_HOST"
-    # shellcheck disable=SC2153  # ROLLOUT_PORT is set in common.sh
-    for _ in "${hosts[@]}"; do ports+=("$ROLLOUT_PORT"); done
-    # Scheduler and turns are the server's. The row's columns reach it only when told so.
-    ROLLOUT_ARGUMENTS=(
-        --use_vllm true
-        --vllm_mode server
-        --vllm_server_host "${hosts[@]}"
-        --vllm_server_port "${ports[@]}"
-        --vllm_server_timeout "$ROLLOUT_WAIT"
-        --vllm_server_pass_dataset true
-    )
-}
-
-# Sets ROLLOUT_ARGUMENTS: generation on the trainer's own GPUs. vLLM sleeps while the trainer works,
-# and the trainer's states leave the GPU while vLLM generates.
-set_colocate_arguments() {
-    ROLLOUT_ARGUMENTS=(
-        --multi_turn_scheduler deepeyes_scheduler
-        --max_turns "$MAX_TURNS"
-        --use_vllm true
-        --vllm_mode colocate
-        --vllm_tensor_parallel_size "${ROLLOUT_TENSOR_PARALLEL:-1}"
-        --vllm_gpu_memory_utilization "${ROLLOUT_GPU_MEMORY:-0.5}" # while it generates
-        --vllm_max_model_len "$MAX_CONTEXT_TOKENS"
-        --vllm_limit_mm_per_prompt "$IMAGE_LIMIT"
-        --vllm_enable_prefix_caching true
-        --sleep_level 1
-        --offload_model true
-        --offload_optimizer true
-    )
-}
-
-# The environment that makes ms-swift start torchrun.
-use_torchrun() {
-    ((NNODES == 1)) || [ -n "${MASTER_ADDR:-}" ] ||
-        die "NNODES is $NNODES: set MASTER_ADDR to the first training node's address"
-    ((NNODES == 1)) || [ -n "${NODE_RANK:-}" ] ||
-        die "NNODES is $NNODES: set NODE_RANK, 0 on the first training node, 1 on the next"
-    : "${MASTER_ADDR:=127.0.0.1}"
-    : "${NODE_RANK:=0}"
-    : "${TRAIN_DEVICES:=${CUDA_VISIBLE_DEVICES:-$(first_devices "$NPROC_PER_NODE")}}"
-    export NPROC_PER_NODE NNODES NODE_RANK MASTER_ADDR MASTER_PORT
-    export CUDA_VISIBLE_DEVICES="$TRAIN_DEVICES"
-}

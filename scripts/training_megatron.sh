@@ -2,9 +2,9 @@
 # Sourced by train_megatron.sh and train_ray.sh after training.sh: what `megatron rlhf` calls its own.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
-: "${TENSOR_MODEL_PARALLEL:=2}" # splits the language model; fp32 gradients of 7B are 33 GB otherwise
-: "${PIPELINE_MODEL_PARALLEL:=1}" # over 1, ms-swift gathers rewards in another order than groups
-: "${MEGATRON_ATTENTION:=auto}" # ms-swift's default, flash, needs the package flash-attn
+: "${TENSOR_MODEL_PARALLEL:=2}" # GPUs that share the language model; fp32 gradients of 7B are 33 GB otherwise
+: "${PIPELINE_MODEL_PARALLEL:=1}" # stages of layers; over 1, ms-swift gathers rewards in another order than groups
+: "${MEGATRON_ATTENTION:=auto}" # backend; ms-swift's default, flash, needs the package flash-attn
 
 # Sets MEGATRON_ARGUMENTS for PROMPTS x GENERATIONS trajectories per update on all GPUS.
 set_megatron_arguments() {

@@ -2,12 +2,11 @@
 # Sourced by train_server.sh and train_colocate.sh after training.sh: what `swift rlhf` calls its own.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
-: "${DEEPSPEED:=zero3}" # zero3_offload where memory is short; none for a single GPU
-: "${ATTENTION:=sdpa}"  # flash_attn is faster, and a package of its own
-# Seconds that a rank waits for another, an hour longer than for a generation and a judge that is
-# away. When a rank ends with an error torchrun ends those of its own machine; the others wait this
+: "${DEEPSPEED:=zero3}" # or zero3_offload where memory is short; none for a single GPU
+: "${ATTENTION:=sdpa}" # flash_attn is faster, and a package of its own
+# An hour longer than for a generation and a judge that is away. When a rank ends with an error torchrun ends those of its own machine; the others wait this
 # long at worst, with ms-swift's default for 208 days.
-: "${DDP_TIMEOUT:=7200}"
+: "${DDP_TIMEOUT:=7200}" # seconds that a rank waits for another
 
 SWIFT_ARGUMENTS=(
     --attn_impl "$ATTENTION"
@@ -28,7 +27,7 @@ set_batch_arguments() {
     # Generated at once, then trained on in micro-steps of BATCH. ms-swift keeps the pixels of all of
     # them on the GPU (up to 24 bytes per pixel of MAX_PIXELS and image), so one update may be fed by
     # several generations, all from the same weights: the update is the same, the memory is less.
-    : "${MICRO_STEPS_PER_GENERATION:=$((micro_steps < 64 ? micro_steps : 64))}"
+    : "${MICRO_STEPS_PER_GENERATION:=$((micro_steps < 64 ? micro_steps : 64))}" # generated at once; as many as there are up to 64
     ((micro_steps % MICRO_STEPS_PER_GENERATION == 0)) ||
         die "MICRO_STEPS_PER_GENERATION ($MICRO_STEPS_PER_GENERATION) must divide $micro_steps"
     ((GPUS * BATCH * MICRO_STEPS_PER_GENERATION % GENERATIONS == 0)) ||

@@ -38,4 +38,4 @@ set -a
 : "${DEEPEYES_JUDGE:=rule}"
 set +a
 
-start "${1:-}" train=train_colocate.sh
+start train=train_colocate.sh -- "$@"

@@ -26,4 +26,4 @@ set -a
 : "${DEEPSPEED:=zero3_offload}"
 set +a
 
-start "${1:-}" judge=deploy_judge.sh rollout=rollout.sh train=train_server.sh
+start judge=deploy_judge.sh rollout=rollout.sh train=train_server.sh -- "$@"

@@ -23,4 +23,4 @@ set -a
 : "${ROLLOUT_GPU_MEMORY:=0.5}"
 set +a
 
-start "${1:-}" judge=deploy_judge.sh train=train_colocate.sh
+start judge=deploy_judge.sh train=train_colocate.sh -- "$@"

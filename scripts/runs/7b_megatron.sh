@@ -26,4 +26,4 @@ set -a
 : "${JUDGE_TENSOR_PARALLEL:=8}"
 set +a
 
-start "${1:-}" judge=deploy_judge.sh rollout=rollout.sh train=train_megatron.sh
+start judge=deploy_judge.sh rollout=rollout.sh train=train_megatron.sh -- "$@"

@@ -29,4 +29,4 @@ set -a
 : "${DEEPEYES_JUDGE_CONCURRENCY:=256}"
 set +a
 
-start "${1:-}" judge=deploy_judge.sh node=ray_node.sh train=train_ray.sh
+start judge=deploy_judge.sh node=ray_node.sh train=train_ray.sh -- "$@"

@@ -28,4 +28,4 @@ set -a
 : "${JUDGE_TENSOR_PARALLEL:=8}"
 set +a
 
-start "${1:-}" judge=deploy_judge.sh rollout=rollout.sh train=train_server.sh
+start judge=deploy_judge.sh rollout=rollout.sh train=train_server.sh -- "$@"

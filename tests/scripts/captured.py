@@ -7,6 +7,8 @@ import json
 import os
 import stat
 import subprocess
+from collections.abc import Sequence
+from itertools import dropwhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -72,9 +74,16 @@ def recorded(script: Path, tmp_path: Path, *words: str, **env: str) -> Call:
     result = run(script, tmp_path, *words, **env)
     assert result.returncode == 0, result.stderr
     (program, *argv), environment = json.loads((tmp_path / "call.json").read_text())
-    flags = [word for word in argv if word.startswith("--")]
+    own = argv[: -len(passed)] if (passed := _passed(words)) else argv
+    assert argv == [*own, *passed]
+    flags = [word for word in own if word.startswith("--")]
     assert len(flags) == len(set(flags))
     return Call(Path(program).name, argv, environment)
+
+
+def _passed(words: Sequence[str]) -> list[str]:
+    """What the command must get from the user: everything from the first flag on."""
+    return list(dropwhile(lambda word: not word.startswith("--"), words))
 
 
 def captured(script: Path, tmp_path: Path, *words: str, **env: str) -> Call:
