@@ -52,3 +52,7 @@ require_free_port() {
     python -c 'import socket, sys; socket.socket().bind(("", int(sys.argv[1])))' "$1" 2>/dev/null ||
         die "port $1 is busy; stop what listens there, or set $2"
 }
+
+# The rollout server needs it too: it marks what the trainer is to leave out.
+# shellcheck source=/dev/null
+. "$ROOT/scripts/recipe.sh"

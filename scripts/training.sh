@@ -70,6 +70,7 @@ TRAINING_ARGUMENTS=(
     --beta 0 # no KL term, so no reference model either
     --temperature 1.0
     --num_generations "$GENERATIONS"
+    "${RECIPE_ARGUMENTS[@]}" # recipe.sh
 
     # A prompt that is too long, or that cannot be encoded, is replaced by another. With `left`, the
     # other choice, it would reach the engine cut, without its system prompt and its question.

@@ -37,4 +37,11 @@ set_batch_arguments() {
         --gradient_accumulation_steps "$micro_steps"
         --steps_per_generation "$MICRO_STEPS_PER_GENERATION"
     )
+    # ms-swift divides these losses by the tokens of one generation: of an update that several feed,
+    # the gradient is as many times as large. AdamW does not mind; the norm it is cut at must follow.
+    case "$LOSS_TYPE" in
+        dapo | cispo | fipo)
+            BATCH_ARGUMENTS+=(--max_grad_norm $((micro_steps / MICRO_STEPS_PER_GENERATION)))
+            ;;
+    esac
 }

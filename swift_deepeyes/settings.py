@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     max_calls_per_turn: int = Field(default=1, ge=1)
     max_images: int = Field(default=32, ge=1)  # per trajectory, sources and crops
     max_context: int | None = Field(default=None, ge=1)  # tokens; None: what the engine says
+    mask_over_turn: bool = False  # mark what ran out of turns, context or images as truncated
     picture_cache_gb: float = Field(default=4.0, gt=0)  # decoded views kept in memory, per process
 
     log_dir: Path | None = None

@@ -30,6 +30,10 @@ class StopReason(StrEnum):
     IMAGE_LIMIT = "image_limit"
 
 
+OVER_TURN = frozenset({StopReason.MAX_TURNS, StopReason.CONTEXT_FULL, StopReason.IMAGE_LIMIT})
+"""The model wanted to go on, and a limit of the episode ended it (Mini-o3's over-turn)."""
+
+
 class CallStatus(StrEnum):
     """What became of one tool call, in the engine's words; tools add kinds of their own."""
 

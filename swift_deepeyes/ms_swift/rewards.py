@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from swift_deepeyes.judge import JudgeError
+from swift_deepeyes.ms_swift.checks.masking import MaskingError, check_marks
 from swift_deepeyes.ms_swift.checks.pixels import PixelLimitsError, check_views
 from swift_deepeyes.ms_swift.checks.scheduler import MissingSchedulerError, SchedulerCheck
 from swift_deepeyes.ms_swift.compat import AsyncORM
@@ -46,14 +47,16 @@ class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no t
     async def __call__(self, completions: Sequence[object], **kwargs: object) -> list[float | None]:
         """N completions and N-long columns in, N values out.
 
-        Raises `JudgeError`, and `MissingSchedulerError` if the run has forgotten its scheduler, or
-        `PixelLimitsError` if the rollout server shows other images.
+        Raises `JudgeError`, and `MissingSchedulerError` if the run has forgotten its scheduler,
+        `PixelLimitsError` or `MaskingError` if the rollout server has other settings.
         """
         rows = _rows(completions, kwargs)
         try:
             self._scheduler.observe(rows)
             check_views(rows)
-        except (MissingSchedulerError, PixelLimitsError) as error:
+            if self._scheduler.has_run:
+                check_marks(rows)
+        except (MissingSchedulerError, PixelLimitsError, MaskingError) as error:
             tell_launcher(error)
             raise
         return [self.value(score) for score in await score_columns(completions, kwargs)]

@@ -19,7 +19,7 @@ from swift_deepeyes.episode.context import MESSAGE_MARGIN
 from swift_deepeyes.episode.episode import Episode, Observation
 from swift_deepeyes.episode.images import ConversationImages
 from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
-from swift_deepeyes.episode.trajectory import RECORD_KEY, StopReason
+from swift_deepeyes.episode.trajectory import OVER_TURN, RECORD_KEY, StopReason
 from swift_deepeyes.ms_swift.checks.pixels import VIEWS_KEY, view_sizes
 from swift_deepeyes.ms_swift.checks.scheduler import warn_of_missing_columns
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
@@ -121,6 +121,9 @@ class DeepEyesScheduler(Scheduler):
         if episode.record.crops or running.lists_images:
             infos["images"] = episode.images.strings
         done = running.observation is None
+        if process.settings.mask_over_turn and episode.stop_reason in OVER_TURN:
+            # What a sample's `is_truncated` is read from, in every driver, by `--overlong_filter`.
+            response_choice.finish_reason = "length"
         if done:
             self._running.pop(_key(infer_request), None)
         return {"done": done, "rollout_infos": infos}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,17 @@ def build_warm_start(folder: Path, seed: int, rows: int, zoom_share: float = ZOO
 
 def _trajectory(rng: random.Random, images: Path, zoom_share: float) -> dict[str, Any]:
     scene = random_scene(rng)
-    turns, paths = [wording.direct_turn(scene.pattern)], [_store(images, scene)]
+    turns, paths = [wording.direct_turn(scene.pattern)], [store_scene(images, scene)]
     if rng.random() < zoom_share:
         wrong_room = rng.choice([room for room in range(ROOMS) if room != scene.room])
         room = scene.room if rng.random() < RIGHT_ROOM_SHARE else wrong_room
         turns = [wording.zoom_turn(room_box(room)), wording.zoomed_turn(scene.pattern)]
-        paths.append(_store(images, scene, room))
+        paths.append(store_scene(images, scene, room))
+    return conversation(turns, paths)
+
+
+def conversation(turns: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+    """A row for `swift sft`: the model's turns, an observation between each two, the images."""
     messages = [
         {"role": "system", "content": wording.ZOOM_SYSTEM},
         {"role": "user", "content": wording.with_turn_instruction(wording.PATTERN_QUESTION)},
@@ -48,10 +54,10 @@ def _trajectory(rng: random.Random, images: Path, zoom_share: float) -> dict[str
     for turn in turns[1:]:
         messages.append({"role": "user", "content": wording.observation()})
         messages.append({"role": "assistant", "content": turn})
-    return {"messages": messages, "images": paths}
+    return {"messages": messages, "images": list(paths)}
 
 
-def _store(images: Path, scene: Scene, cut_room: int | None = None) -> str:
+def store_scene(images: Path, scene: Scene, cut_room: int | None = None) -> str:
     """Write the scene, or the crop of one of its rooms, unless it is there already."""
     name = f"{scene.pattern}_{scene.room}_{scene.shift[0]}_{scene.shift[1]}_{cut_room}.png"
     path = images.resolve() / name

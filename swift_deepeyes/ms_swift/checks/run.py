@@ -1,4 +1,4 @@
-"""What `swift rlhf` is asked of a run before it loads its model: names, and the judge.
+"""What `swift rlhf` is asked of a run before it loads its model: names, masking and the judge.
 
 ms-swift itself looks up scheduler and rewards when model and data are loaded, and ends with a bare
 `AssertionError`.
@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from swift_deepeyes.errors import DeepEyesError
+from swift_deepeyes.ms_swift.checks.masking import MaskingError, check_masking
 from swift_deepeyes.ms_swift.compat import multi_turns, orms
 from swift_deepeyes.ms_swift.process import tell_launcher
 from swift_deepeyes.ms_swift.rewards import meet_judge_of
@@ -21,12 +22,13 @@ class UnknownNameError(DeepEyesError, ValueError):
 
 
 def check_run(args: Any) -> None:
-    """Raises `UnknownNameError`, or `JudgeError` where a reward of ours needs a judge."""
+    """Raises `UnknownNameError` or `MaskingError`, or `JudgeError` where a reward needs a judge."""
     scheduler = getattr(args, "multi_turn_scheduler", None)
     try:
         _check("--multi_turn_scheduler", [scheduler] if scheduler else [], multi_turns)
         _check("--reward_funcs", getattr(args, "reward_funcs", None) or [], orms)
-    except UnknownNameError as error:
+        check_masking(args)
+    except (UnknownNameError, MaskingError) as error:
         tell_launcher(error)
         raise
     meet_judge_of(args)
