@@ -40,28 +40,34 @@ _ADVICE = {
     Signal.TOOL_USE: (
         "check that the bonus is paid (deepeyes_reward, or deepeyes_tool with a positive weight), "
         "that calls succeed (deepeyes/tool_calls/failed/*) and that crops help "
-        "(deepeyes/accuracy/with_crop against without_crop); use a larger judge (72B: small ones "
-        "pay guesses), a larger batch (256 prompts x 16 rollouts), a lower learning rate (1e-6), "
-        "and go on from a checkpoint before the fall"
+        "(deepeyes/accuracy/with_crop against without_crop); do not punish what ran out of turns "
+        "(deepeyes/stop/max_turns: RECIPE=stable, or DEEPEYES_MASK_OVER_TURN=true with "
+        "--overlong_filter true); use a larger judge (72B: small ones pay guesses), a larger batch "
+        "(256 prompts x 16 rollouts: PROMPTS, GENERATIONS), a lower learning rate "
+        "(--learning_rate 1e-6), and go on from a checkpoint before the fall "
+        "(--resume_from_checkpoint)"
     ),
     Signal.EQUAL_REWARDS: (
-        "use harder or easier questions (accuracy is near 1 or 0), a higher --temperature, more "
-        "rollouts per prompt (--num_generations 16), or --dynamic_sample true; if all rewards are "
-        "0, look at the judge and at the format errors first"
+        "use harder or easier questions (deepeyes/groups/all_right and /all_wrong say which), a "
+        "higher --temperature, more rollouts per prompt (--num_generations; GENERATIONS), or "
+        "--dynamic_sample true (RECIPE=stable has it); if all rewards are 0, look at the judge and "
+        "at the format errors first"
     ),
     Signal.FORMAT_ERRORS: (
-        "see deepeyes/format_errors/* for the rule; lower the learning rate (1e-6) or the "
-        "--temperature (1.0), add a small --beta (0.001), raise the limits if turns are cut off, "
-        "and go on from a checkpoint before the rise"
+        "see deepeyes/format_errors/* for the rule; lower the --learning_rate (1e-6) or the "
+        "--temperature (1.0), add a small --beta (0.001), raise --max_completion_length "
+        "(MAX_TURN_TOKENS) if turns are cut off, and go on from a checkpoint before the rise "
+        "(--resume_from_checkpoint)"
     ),
     Signal.DEGENERATE_TEXT: (
-        "lower the learning rate (1e-6) or the --temperature (1.0), add a small --beta (0.001), "
-        "check that --template fits the model, and go on from a checkpoint before it"
+        "lower the --learning_rate (1e-6) or the --temperature (1.0), add a small --beta (0.001), "
+        "check that --template fits the model, and go on from a checkpoint before it "
+        "(--resume_from_checkpoint)"
     ),
     Signal.TRUNCATION: (
-        "raise --max_completion_length and --vllm_max_model_len (deepeyes/stop/* tells which "
-        "limit), lower --max_pixels, or set --overlong_filter true so that cut trajectories are "
-        "not trained on"
+        "raise --max_completion_length (MAX_TURN_TOKENS) or --vllm_max_model_len "
+        "(MAX_RESPONSE_TOKENS; deepeyes/stop/* tells which limit), lower MAX_PIXELS, or set "
+        "--overlong_filter true (OVERLONG_FILTER) so that cut trajectories are not trained on"
     ),
     Signal.JUDGE_FALLBACKS: (
         "look at the judge's own log; see deepeyes/judge/failed and /unreadable; raise "
@@ -70,7 +76,7 @@ _ADVICE = {
     ),
     Signal.JUDGE_FAILURES: (
         "lower DEEPEYES_JUDGE_CONCURRENCY, raise DEEPEYES_JUDGE_TIMEOUT, give the judge more GPUs "
-        "or name several servers in DEEPEYES_JUDGE_BASE_URL"
+        "or name several servers in DEEPEYES_JUDGE_BASE_URL (JUDGE_HOST)"
     ),
 }
 

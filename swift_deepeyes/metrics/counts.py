@@ -33,6 +33,8 @@ DEGENERATE_SHARE = PREFIX + "text/degenerate"  # repetitive or empty; by group o
 TRUNCATED_SHARE = PREFIX + "text/truncated"
 FALLBACK_SHARE = PREFIX + "judge/fallback_share"
 FAILED_CALL_SHARE = PREFIX + "judge/failed_call_share"
+MASKED_SHARE = PREFIX + "masked/share"  # trajectories that are not trained on
+GROUPS_OF_ACCURACY = (PREFIX + "groups/all_right", PREFIX + "groups/all_wrong")
 FAILURES = PREFIX + "tool_calls/failed/"
 FORMAT_ERRORS = PREFIX + "format_errors/"
 ACTIVE_ALARMS = PREFIX + "alarms/active"
@@ -67,6 +69,14 @@ def judge_sums(figures: Mapping[str, float]) -> MetricSums:
             sums.total(f"{PREFIX}judge/{name}", value)
     calls = asked + figures.get("retries", 0.0)
     sums.mean(FAILED_CALL_SHARE, min(figures.get("failed", 0.0), calls), calls)
+    return sums
+
+
+def masked_sums(is_masked: Iterable[bool]) -> MetricSums:
+    """Which trajectories the trainer leaves out of its loss; it alone knows."""
+    sums = MetricSums()
+    for one in is_masked:
+        sums.mean(MASKED_SHARE, one)
     return sums
 
 
@@ -156,6 +166,7 @@ def _count_scores(sums: MetricSums, record: LoggedTrajectory) -> None:
     sums.mean(PREFIX + "accuracy/unjudged", record.score.accuracy is None)
     if record.score.accuracy is not None:
         sums.mean(ACCURACY, record.score.accuracy)
+        sums.member(GROUPS_OF_ACCURACY, record.group, record.score.accuracy)
     if record.score.verdict is not None:
         is_fallback = record.score.verdict.decided_by in _FALLBACKS
         sums.mean(FALLBACK_SHARE, is_fallback)

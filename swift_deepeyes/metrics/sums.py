@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from swift_deepeyes.metrics.share import Share, by_group
 
@@ -26,6 +26,7 @@ class MetricSums:
     lows: dict[str, float] = field(default_factory=dict)
     groups: dict[str, dict[str, Share]] = field(default_factory=dict)
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    unanimous: dict[tuple[str, str], dict[str, Share]] = field(default_factory=dict)
 
     def mean(self, name: str, amount: float, count: float = 1.0) -> None:
         """Add to a mean, a share or a rate: `amount` over `count`, both summed first."""
@@ -43,6 +44,15 @@ class MetricSums:
         if math.isfinite(amount):
             of_name = self.groups.setdefault(name, {})
             of_name[group] = of_name.get(group, Share()) + Share(amount, count)
+
+    def member(self, names: tuple[str, str], group: str, amount: float) -> None:
+        """Add a member, 1 or 0, to a group.
+
+        `names`: of the share of groups all of whose members are 1, and of those with none.
+        """
+        if math.isfinite(amount):
+            of_names = self.unanimous.setdefault(names, {})
+            of_names[group] = of_names.get(group, Share()) + Share(amount, 1)
 
     def total(self, name: str, amount: float) -> None:
         """Add to a sum."""
@@ -75,6 +85,19 @@ class MetricSums:
         for of, parts in other.parts.items():
             for name, amount in parts.items():
                 self.part(name, amount, of)
+        for names, groups in other.unanimous.items():
+            mine = self.unanimous.setdefault(names, {})
+            for group, share in groups.items():
+                mine[group] = mine.get(group, Share()) + share
+
+    def settled(self) -> MetricSums:
+        """The same where every group is complete: only shares of groups are left of them."""
+        result = merged([replace(self, groups={}, unanimous={})])
+        for (all_name, none_name), groups in self.unanimous.items():
+            for share in groups.values():
+                result.mean(all_name, share.hits >= share.total)
+                result.mean(none_name, share.hits <= 0)
+        return result
 
     def grouped(self, name: str) -> Share:
         """The mean of the groups' shares, as many observations as there are groups."""
@@ -86,7 +109,8 @@ class MetricSums:
 
     def values(self) -> dict[str, float]:
         """The metrics. A mean of nothing does not exist: it is left out, not 0."""
-        means = {name: share.value for name, share in self.means.items() if share.total}
+        of_groups = self.settled().means
+        means = {name: share.value for name, share in of_groups.items() if share.total}
         parts = {
             name: Share(amount, self.share(of).total).value
             for of, amounts in self.parts.items()

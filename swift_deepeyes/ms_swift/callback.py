@@ -29,6 +29,7 @@ from swift_deepeyes.ms_swift.compat import add_callback, equip
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.recorder import Told
 from swift_deepeyes.ms_swift.records import EVAL, TRAIN, BatchPlace
+from swift_deepeyes.ms_swift.resampling import watch_resampling
 from swift_deepeyes.ms_swift.speech.banner import Facts, versions
 from swift_deepeyes.ms_swift.speech.speech import Speech
 from swift_deepeyes.record.record import AlarmLine, RunInfo
@@ -69,6 +70,7 @@ class DeepEyesMetrics(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Agree on a name for this run, and say and write what it is."""
         equip(self.trainer)
+        watch_resampling(self.trainer, process.recorder.keep)
         process.remember_arguments(args)
         remember_views(self.trainer)
         self._run = gather_object([self._run])[0]
@@ -158,23 +160,26 @@ class DeepEyesMetrics(TrainerCallback):
             rank=trainer.accelerator.process_index,
             split=TRAIN if is_training else EVAL,
             group_size=None if _is_dynamic(trainer) else generations,
+            masks_truncated=bool(is_training and getattr(trainer, "overlong_filter", False)),
         )
 
     def _tell(self, size: int) -> Told | None:
         """Of what the trainer keeps of its last batch, over all ranks: the part of this rank."""
-        trainer = self.trainer
-        kept = list(trainer._logs["advantages"])
-        total = size * trainer.accelerator.num_processes
+        trainer, ids = self.trainer, process.recorder.kept
         is_resampled = trainer.model.training and trainer.dynamic_sample
-        if _is_dynamic(trainer) or is_resampled or len(kept) < total:
+        total = len(ids) if is_resampled else size * trainer.accelerator.num_processes
+        if _is_dynamic(trainer) or not 0 < total <= len(trainer._logs["advantages"]):
             return None
-        start = trainer.accelerator.process_index * size
-        mine = slice(start, start + size)
-        rewards = {
-            name: [None if value != value else value for value in list(values)[-total:][mine]]
-            for name, values in trainer._logs["rewards"].items()
-        }
-        return Told(rewards=rewards, advantages=kept[-total:][mine])
+        start = 0 if is_resampled else trainer.accelerator.process_index * size
+        mine = slice(start, total if is_resampled else start + size)
+        return Told(
+            rewards={
+                name: [None if value != value else value for value in list(values)[-total:][mine]]
+                for name, values in trainer._logs["rewards"].items()
+            },
+            advantages=list(trainer._logs["advantages"])[-total:][mine],
+            places={one: at for at, one in enumerate(ids)} if is_resampled else None,
+        )
 
     def _equal_groups(self, tally: MetricSums, batches: int, is_new_log: bool) -> Share:
         """In how many groups the rewards are equal: ms-swift's own share, of this step's groups.
@@ -218,7 +223,7 @@ class _Window:
 
     def add(self, tally: MetricSums) -> None:
         """One more step, or one more batch of evaluation."""
-        self._tally.add(replace(tally, groups={}))  # groups are told of each step
+        self._tally.add(tally.settled())
         self._steps += bool(tally.totals)
 
     def values(self, per_step: bool) -> dict[str, float]:

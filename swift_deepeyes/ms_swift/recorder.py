@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from swift_deepeyes.judge import Judge
-from swift_deepeyes.metrics.counts import judge_sums, sums_of
+from swift_deepeyes.metrics.counts import judge_sums, masked_sums, sums_of
 from swift_deepeyes.metrics.sums import MetricSums
 from swift_deepeyes.ms_swift.records import BatchPlace, images_of, record_of
 from swift_deepeyes.record.record import AlarmLine, LoggedTrajectory, MetricsLine, RunInfo
@@ -34,10 +34,23 @@ _GIGABYTE = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the trainer made of this rank's last batch, in its order."""
+    """What the trainer made of this rank's last batch, in its order.
+
+    `places`: with dynamic sampling, where a trajectory stands in that order, by its id. What the
+    trainer keeps then comes from several batches and ranks, and the rest is not trained on.
+    """
 
     rewards: Mapping[str, Sequence[float | None]]
     advantages: Sequence[float]
+    places: Mapping[str, int] | None = None
+
+    def update(self, record: LoggedTrajectory, place: int) -> LoggedTrajectory:
+        """The record with its outcome, where it has one; `place`: in its own batch."""
+        at = place if self.places is None else self.places.get(record.id)
+        if at is None:
+            return record
+        rewards = {name: of[at] for name, of in self.rewards.items()}
+        return record.model_copy(update={"advantage": self.advantages[at], "rewards": rewards})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,9 @@ class Recorder:
         self.locate: Callable[[], BatchPlace] | None = None
         """Where in the run the trainer is; None as long as no trainer's callback has come."""
 
+        self.kept: Sequence[str] = ()
+        """With dynamic sampling, the ids of what is trained on next, in order, over all ranks."""
+
         self._settings = chosen
         self._tally = MetricSums()
         self._pending: list[_Pending] = []
@@ -75,6 +91,10 @@ class Recorder:
         """Take in a batch that was just scored; `columns` are the reward function's."""
         self.batches += 1
         self.guard(lambda: self._observe(rows, scores, columns))
+
+    def keep(self, ids: Sequence[str]) -> None:
+        """Take in what dynamic sampling keeps (`kept`)."""
+        self.kept = ids
 
     def observe_judge(self, judge: Judge, seconds: float) -> None:
         """Take in what the judge did for its last batch, and how long that took."""
@@ -103,15 +123,18 @@ class Recorder:
     def finish(self, tell: Callable[[int], Told | None]) -> None:
         """Write the batches scored so far. `tell` gives the outcome of the last one, by its size.
 
-        Earlier ones were generated for nothing (dynamic sampling) or came to the trainer in parts.
+        Earlier ones came to the trainer in parts, unless it says which trajectories it means.
         """
         pending, self._pending = self._pending, []
 
         def write() -> None:
-            for number, batch in enumerate(pending, start=1):
-                self._write(batch, tell(batch.size) if number == len(pending) else None)
+            told = tell(pending[-1].size) if pending else None
+            for batch in pending:
+                is_meant = batch is pending[-1] or (told is not None and told.places is not None)
+                self._write(batch, told if is_meant else None)
 
         self.guard(write)
+        self.kept = ()
 
     def write_run(self, info: RunInfo) -> None:
         """Say in the log directory what the run is."""
@@ -148,6 +171,8 @@ class Recorder:
             for index, (row, score, of_row) in enumerate(zip(rows, scores, of_rows, strict=True))
         ]
         self._tally.add(sums_of(records))
+        if batch.masks_truncated:
+            self._tally.add(masked_sums(row.get("is_truncated") is True for row in of_rows))
         log = self._open_log()
         places = [i for i, record in enumerate(records) if self._is_sampled(record.group)]
         if log is not None and places:
@@ -165,15 +190,7 @@ class Recorder:
     def _write(self, batch: _Pending, told: Told | None) -> None:
         records = batch.records
         if told is not None:
-            records = [
-                record.model_copy(
-                    update={
-                        "advantage": told.advantages[place],
-                        "rewards": {name: of[place] for name, of in told.rewards.items()},
-                    }
-                )
-                for record, place in zip(records, batch.places, strict=True)
-            ]
+            records = [told.update(*one) for one in zip(records, batch.places, strict=True)]
         if self._log is not None:
             self._log.write(batch.staged, records)
 

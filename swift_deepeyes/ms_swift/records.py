@@ -30,6 +30,8 @@ class BatchPlace:
     rank: int = 0
     split: str = TRAIN
     group_size: int | None = None
+    masks_truncated: bool = False
+    """Whether the trainer leaves truncated trajectories out of its loss."""
 
     def group(self, index: int, size: int, prompt_id: object) -> str:
         """The advantage group of sample `index` of the `size` that this rank has."""

@@ -16,6 +16,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         PREFIX + "terms",
         PREFIX + "accuracy",
         PREFIX + "outcome",
+        PREFIX + "groups",
+        PREFIX + "masked",
     ),
     "Tool use": (
         "num_turns",

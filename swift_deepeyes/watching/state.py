@@ -138,7 +138,8 @@ class RunState:
 
     def _count(self, item: LoggedTrajectory) -> None:
         sums = self._counts[item.step]
-        sums.add(replace(sums_of([item]), groups={}))  # they are for alarms, and grow without end
+        # Groups are for alarms, and grow without end.
+        sums.add(replace(sums_of([item]), groups={}, unanimous={}))
         sums.mean(REWARD, item.score.total)
 
     def _counted(self) -> dict[int, dict[str, float]]:

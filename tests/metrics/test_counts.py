@@ -220,6 +220,22 @@ def test_groups_that_lie_on_two_ranks_count_once() -> None:
     assert "deepeyes/text/degenerate" not in together.values()
 
 
+def test_groups_of_one_mind_over_ranks_and_steps() -> None:
+    """Group "a" is right on one rank and wrong on the other; "b" is all right, "c" all wrong."""
+
+    def of(group: str, *accuracies: float | None) -> MetricSums:
+        records = [scored(DIRECT, accuracy=value) for value in accuracies]
+        return sums_of([record.model_copy(update={"group": group}) for record in records])
+
+    step = merged([of("a", 1.0, 1.0), of("b", 1.0), of("a", 0.0), of("b", 1.0, None), of("c", 0.0)])
+    assert step.values()["deepeyes/groups/all_right"] == pytest.approx(1 / 3)
+    assert step.values()["deepeyes/groups/all_wrong"] == pytest.approx(1 / 3)
+    both = merged([step.settled(), of("a", 1.0).settled()])
+    assert both.values()["deepeyes/groups/all_right"] == 0.5
+    assert both.values()["deepeyes/groups/all_wrong"] == 0.25
+    assert not both.groups and not both.unanimous
+
+
 def test_what_is_no_number_is_not_counted() -> None:
     nan = float("nan")
     found = values(

@@ -15,6 +15,7 @@ from swift_deepeyes.ms_swift.callback import DeepEyesMetrics, install_metrics
 from swift_deepeyes.ms_swift.compat import SwiftMixin, callbacks_map
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.recorder import Recorder
+from swift_deepeyes.ms_swift.resampling import watch_resampling
 from swift_deepeyes.ms_swift.rewards import DeepEyesReward
 from swift_deepeyes.record.follower import LogFollower
 from swift_deepeyes.record.reader import read_log
@@ -62,6 +63,44 @@ def test_what_the_trainer_cannot_tell_is_none(own_process: Path) -> None:
     read = read_log(own_process).trajectories
     assert [t.advantage for t in read] == [None] * 5 + [0, 1]
     assert len({t.group for t in read}) == 4, "batches of one step are different groups"
+
+
+def test_dynamic_sampling_says_what_is_trained_on(own_process: Path) -> None:
+    """Two batches of three, of which the second's last and the first's first are kept."""
+    trainer = Trainer()
+    trainer.dynamic_sample = True
+    first, second = ["a", "b", "c"], ["d", "e", "f"]
+    trainer.score(["red", "blue", "blue"], request_id=first)
+    trainer.score(["red", "red", "red"], request_id=second)
+    kept = [SimpleNamespace(request_id=name) for name in ("other rank's", "f", "a")]
+    trainer._dynamic_sampling = lambda samples, rewards: (kept, rewards)
+    watch_resampling(trainer, process.recorder.keep)
+    assert trainer._dynamic_sampling([], "rewards") == (kept, "rewards")
+    trainer._logs["advantages"] = [9.0, 0.0, 1.0, -1.0]
+    trainer._logs["rewards"]["DeepEyesReward"] = [9.0, 0.0, 0.8, 0.4]
+    trainer.end_step()
+    process.recorder.close()
+    read = {t.id: t for t in read_log(own_process).trajectories}
+    assert len(read) == 6, "each is written once, trained on or not"
+    assert {name: t.advantage for name, t in read.items() if t.rewards} == {"f": 1.0, "a": -1.0}
+    assert (read["f"].rewards["DeepEyesReward"], read["a"].rewards["DeepEyesReward"]) == (0.8, 0.4)
+    assert all(read[name].advantage is None for name in "bcde")
+    trainer.score(["red"])  # of a batch that the trainer did not tell about
+    trainer.end_step()
+    assert process.recorder.kept == ()
+
+
+def test_what_is_masked_is_counted_where_the_trainer_masks() -> None:
+    trainer = Trainer()
+    cut = {"is_truncated": [True, False, False, False]}
+    trainer.score(["red"] * 4, **cut)
+    assert "deepeyes/masked/share" not in trainer.end_step()
+    trainer.overlong_filter = True
+    trainer.score(["red"] * 4, **cut)
+    logs = trainer.end_step()
+    assert logs["deepeyes/masked/share"] == 0.25
+    # Rank 1 of 2 has places 4 to 7: one group of four, and all are right.
+    assert (logs["deepeyes/groups/all_right"], logs["deepeyes/groups/all_wrong"]) == (1, 0)
 
 
 def test_steps_without_a_generation_have_no_metrics() -> None:

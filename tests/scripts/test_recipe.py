@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from swift.arguments import RLHFArguments
 
-from swift_deepeyes.settings import Settings
+from swift_deepeyes.metrics.alarm_texts import Signal, describe
+from swift_deepeyes.settings import Settings, known_names
 from tests.scripts.captured import SCRIPTS, Call, run
 
 Capture = Callable[..., Call]
@@ -103,6 +107,20 @@ def test_each_value_can_be_set_from_outside(capture: Capture) -> None:
 def test_what_does_not_fit_is_said(tmp_path: Path, env: dict[str, str], said: str) -> None:
     result = run(SCRIPTS / "train_colocate.sh", tmp_path, **env)
     assert (result.returncode, said in result.stderr) == (1, True), result.stderr
+
+
+@pytest.mark.parametrize("signal", list(Signal))
+def test_what_an_alarm_advises_can_be_done_with_our_scripts(signal: Signal) -> None:
+    text = describe(signal, 0.5, 0.5).partition("Try: ")[2]
+    flags = {field.name for field in dataclasses.fields(RLHFArguments)}
+    assert set(re.findall(r"--(\w+)", text)) <= flags
+    scripts = "".join(path.read_text() for path in SCRIPTS.rglob("*.sh"))
+    for variable in set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)*(?==|\b)", text)) - {"GPU"}:
+        is_setting = variable in known_names()
+        assert is_setting or f'"${{{variable}:=' in scripts, variable
+    curves = {name.strip("/") for name in re.findall(r"deepeyes/([\w/]+)", text)}
+    told = (SCRIPTS.parent / "swift_deepeyes/metrics/README.md").read_text()
+    assert all(curve.partition("/")[0] in told for curve in curves)
 
 
 def test_the_setting_is_off_by_itself() -> None:
