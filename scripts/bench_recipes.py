@@ -1,14 +1,14 @@
 """Does the toy keep its tool? RECIPE=paper and RECIPE=stable on questions that make it collapse.
 
-    python scripts/bench_recipes.py output/recipes                    # five seeds, about an hour
+    python scripts/bench_recipes.py output/recipes                    # five seeds, half an hour
     python scripts/bench_recipes.py output/recipes --seeds 0 --steps 20
 
-Real runs of the demo's toy, with the arguments of scripts/recipe.sh. It is made hard by what makes
-tool use fall in the field: a tiny update (2 prompts x 8), a cold start that looks into one room
-after another until it finds the ball, a limit of turns that lets it look once, and questions whose
-answer is the common one in four cases of five. So a look finds the ball in a quarter of the cases
-and runs out of turns in the others (reward -0.2), where a guess is right (0.8) in two of three.
-Runs that are there already are not repeated: the same command goes on.
+Real runs of the demo's toy from one cold start, with the arguments of scripts/recipe.sh. It is made
+hard by what makes tool use fall in the field: a tiny update (2 prompts x 8), a cold start that looks
+into one room after another until it finds the ball, a limit of turns that lets it look once, and
+questions whose answer is the common one in four cases of five. So a look finds the ball in a
+quarter of the cases and runs out of turns in the others (reward -0.2), where a guess is right (0.8)
+in two of three. Runs that are there already are not repeated: the same command goes on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMMON, RARE = Pattern.VERTICAL, Pattern.HORIZONTAL
 COMMON_SHARE = 0.8
 ZOOM_SHARE = 0.5  # of the cold start's trajectories
 MAX_TURNS = 2  # one look, and the answer
-PROMPTS = 512
+PROMPTS = 160
 FIRST, LAST = 5, 10  # steps that a level is taken from
 TIMEOUT_SECONDS = 3600
 SCRIPTS = Path(__file__).parent
@@ -67,22 +67,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--steps", type=int, default=40)
     options = parser.parse_args()
+    start = DemoOptions(output=options.output.resolve() / "start")
+    if not commands.warm_start_checkpoint(start).exists():
+        warm_start(start)
     outcomes = {}
     for seed in options.seeds:
-        start = DemoOptions(seed=seed, output=options.output.resolve() / f"seed_{seed}")
         for recipe in RECIPES:
-            outcomes[seed, recipe] = outcome(start, recipe, options.steps)
+            outcomes[seed, recipe] = outcome(start, recipe, seed, options.steps)
             print(f"seed {seed}, {recipe}: {outcomes[seed, recipe]}", flush=True)
     print_table(outcomes, options.seeds)
 
 
-def outcome(start: DemoOptions, recipe: str, steps: int) -> Outcome:
-    """What came of a recipe, from a file where it was run before."""
-    file = start.output / f"{recipe}_{steps}.json"
+def outcome(start: DemoOptions, recipe: str, seed: int, steps: int) -> Outcome:
+    """What came of a run, from its file where it was made before."""
+    folder = start.output.with_name(f"{recipe}_{seed}_{steps}")
+    file = folder / "outcome.json"
     if not file.exists():
-        if not commands.warm_start_checkpoint(start).exists():
-            warm_start(start)
-        file.write_text(json.dumps(asdict(train(start, recipe, steps))))
+        options = DemoOptions(seed=seed, steps=steps, output=folder)
+        file.write_text(json.dumps(asdict(train(start, options, recipe))))
     return Outcome(**json.loads(file.read_text()))
 
 
@@ -133,12 +135,13 @@ def trajectory(rng: random.Random, images: Path) -> dict[str, object]:
     return conversation(turns, paths)
 
 
-def train(start: DemoOptions, recipe: str, steps: int) -> Outcome:
+def train(start: DemoOptions, options: DemoOptions, recipe: str) -> Outcome:
     """GRPO from the cold start, with a recipe's arguments."""
-    options = DemoOptions(seed=start.seed, steps=steps, output=start.output / f"{recipe}_{steps}")
+    for link in (options.data, options.warm_start):
+        link.unlink(missing_ok=True)
     options.clear_output()
-    for mine, theirs in ((options.data, start.data), (options.warm_start, start.warm_start)):
-        mine.symlink_to(theirs)
+    options.data.symlink_to(start.data)
+    options.warm_start.symlink_to(start.warm_start)
     flags, environment = shipped(recipe)
     arguments = [*commands.grpo_arguments(options), "--max_turns", str(MAX_TURNS), *flags]
     environment = plugin_environment(options) | environment

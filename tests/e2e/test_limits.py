@@ -1,5 +1,7 @@
 """Limits of the host that a conversation meets in its later turns: none of them ends a run.
 
+With the stable recipe, what they ended is not trained on.
+
 `--max_length` is a little above the longest prompt, so every second turn is beyond it.
 """
 
@@ -7,8 +9,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -17,13 +22,21 @@ import pytest
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
-from swift_deepeyes.episode.trajectory import CallStatus, StopReason
+from swift_deepeyes.episode.trajectory import OVER_TURN, CallStatus, StopReason
 from swift_deepeyes.ms_swift.compat import load_template
 from swift_deepeyes.record.record import LoggedTrajectory
 from tests.e2e.toy import Toy, logged, training_steps
 
 pytestmark = pytest.mark.e2e
 PLUGINS = Path(__file__).parent / "plugins"
+# As scripts/recipe.sh has it.
+STABLE = {
+    "epsilon_high": "0.28",
+    "dynamic_sample": "true",
+    "loss_type": "dapo",
+    "overlong_filter": "true",
+    "rollout_importance_sampling_mode": "token_truncate",
+}
 
 
 @dataclass(frozen=True)
@@ -39,16 +52,20 @@ class Run:
         return Counter(one.trajectory.stop_reason for one in self.trajectories)
 
 
-def train(toy: Toy, folder: Path, **values: str) -> Run:
-    """One step with 16 trajectories."""
-    arguments = toy.grpo(folder / "grpo", max_steps="1", callbacks="count_tokens", **values)
+def train(
+    toy: Toy, folder: Path, more: Mapping[str, str] = MappingProxyType({}), **values: str
+) -> Run:
+    """One step with 16 trajectories; `more`: of the environment."""
+    names = ["count_tokens", *(["watch_masks"] if "WATCH_MASKS_FILE" in more else [])]
+    arguments = [*toy.grpo(folder / "grpo", max_steps="1", **values), "--callbacks", *names]
     at = arguments.index(str(commands.TOY_PLUGIN)) + 1
-    arguments[at:at] = [str(PLUGINS / name) for name in ("count_tokens.py", "watch_prompts.py")]
+    arguments[at:at] = [str(PLUGINS / f"{name}.py") for name in (*names, "watch_prompts")]
     environment = {
         "DEEPEYES_JUDGE": "rule",
         "DEEPEYES_LOG_DIR": str(folder / "log"),
         "COUNT_TOKENS_FILE": str(folder / "trained.jsonl"),
         "WATCH_PROMPTS_FILE": str(folder / "prompts.jsonl"),
+        **more,
     }
     with SwiftProcess(arguments, folder / "train.log", environment) as process:
         process.wait(600)
@@ -97,11 +114,38 @@ def test_max_length_far_below_the_conversation(
     assert len({tuple(prompt["head"]) for prompt in run.prompts}) == 1
 
 
-def test_one_image_per_prompt(toy: Toy, tmp_path: Path) -> None:
-    run = train(toy, tmp_path, vllm_limit_mm_per_prompt='{"image": 1, "video": 0}')
-    assert len(run.rewards) == 1 and len(run.trajectories) == 16
+def test_one_image_per_prompt_and_the_stable_recipe(toy: Toy, tmp_path: Path) -> None:
+    """No crop fits, so what asks for one runs out of images, and is not trained on."""
+    run = train(
+        toy,
+        tmp_path,
+        {"DEEPEYES_MASK_OVER_TURN": "true", "WATCH_MASKS_FILE": str(tmp_path / "masks.jsonl")},
+        vllm_limit_mm_per_prompt='{"image": 1, "video": 0}',
+        **STABLE,
+    )
+    assert len(run.rewards) == 1
     assert run.stops[StopReason.IMAGE_LIMIT] > 0
     for one in run.trajectories:
         assert one.trajectory.images == 1
         if one.trajectory.stop_reason is StopReason.IMAGE_LIMIT:
             assert [call.status for call in one.trajectory.calls] == [CallStatus.NOT_RUN]
+            assert one.score.total == pytest.approx(-0.2), "the reward is what it was"
+    check_masks(run, [json.loads(line) for line in (tmp_path / "masks.jsonl").open()])
+
+
+def check_masks(run: Run, masks: list[tuple[str, int, int]]) -> None:
+    """What is trained on, by id, and that the curves and the log say the same."""
+    step, by_id = run.rewards[0], {one.id: one for one in run.trajectories}
+    assert len(by_id) == len(run.trajectories) == step["deepeyes/trajectories"]
+    assert len(masks) == 16
+    cut = {*OVER_TURN, StopReason.LENGTH}
+    for name, own, counted in masks:
+        is_cut = by_id[name].trajectory.stop_reason in cut
+        assert own > 0 and counted == (0 if is_cut else own)
+    trained = {name for name, _, _ in masks}
+    assert {one.id for one in run.trajectories if one.advantage is not None} == trained
+    clipped = sum(counted == 0 for _, _, counted in masks)
+    assert 0 < clipped < 16 and step["completions/clipped_ratio"] == clipped / 16
+    shares = [one.trajectory.stop_reason in cut for one in run.trajectories]
+    assert step["deepeyes/masked/share"] == pytest.approx(fmean(shares), abs=1e-6)
+    assert "deepeyes/groups/all_right" in step and "rollout_correction/kl" in step
