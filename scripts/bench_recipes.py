@@ -4,9 +4,9 @@
     python scripts/bench_recipes.py output/recipes --seeds 0 --steps 20
 
 Real runs of the demo's toy from one cold start, with the arguments of scripts/recipe.sh. It is made
-hard by what makes tool use fall in the field: a tiny update (2 prompts x 8), a cold start that looks
-into one room after another until it finds the ball, a limit of turns that lets it look once, and
-questions whose answer is the common one in four cases of five. So a look finds the ball in a
+hard by what makes tool use fall in the field: a tiny update (2 prompts x 8), a cold start that
+looks into one room after another until it finds the ball, a limit of turns that lets it look once,
+and questions whose answer is the common one in four cases of five. So a look finds the ball in a
 quarter of the cases and runs out of turns in the others (reward -0.2), where a guess is right (0.8)
 in two of three. Runs that are there already are not repeated: the same command goes on.
 """
