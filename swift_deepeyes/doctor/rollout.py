@@ -18,7 +18,9 @@ from swift_deepeyes.chat.address import Address, AddressError
 from swift_deepeyes.chat.client import ChatClient, ClientSetupError
 from swift_deepeyes.chat.failures import Cause, FailedCallError, SettingNames
 from swift_deepeyes.chat.identity import ServerKind, identify
+from swift_deepeyes.doctor.commands.lora import check_async_engine
 from swift_deepeyes.doctor.finding import Finding, failed, ok, skipped, warning
+from swift_deepeyes.doctor.tried import ms_swift_version
 from swift_deepeyes.episode.boxes import Size
 from swift_deepeyes.episode.trajectory import RECORD_KEY
 from swift_deepeyes.episode.view import ViewRecipe
@@ -88,6 +90,8 @@ def _engine(url: str, engine: dict[str, Any]) -> list[Finding]:
     if not engine.get("enable_multi_turn"):
         fix = "start it with --multi_turn_scheduler deepeyes_scheduler"
         findings.append(failed("rollout scheduler", "no multi-turn scheduler", fix))
+    if engine.get("enable_lora"):
+        findings += check_async_engine(url, ms_swift_version())
     return findings
 
 

@@ -18,7 +18,6 @@ import copy
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +27,7 @@ from packaging.version import Version
 
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift import drivers
+from swift_deepeyes.ms_swift.rendered import RenderedPrompt
 
 OLDEST = Version("3.12.1")
 INSTALLED = Version(version("ms-swift"))
@@ -68,7 +68,7 @@ else:
     callbacks_map = {}  # there is no `--callbacks`
 
 __all__ = [
-    "AsyncORM", "AutoPreprocessor", "DatasetMeta", "MessagesPreprocessor", "RenderedPrompt",
+    "AsyncORM", "AutoPreprocessor", "DatasetMeta", "MessagesPreprocessor",
     "Scheduler", "add_callback", "call_before_loading", "dataset_register", "equip",
     "load_image", "load_plugins", "load_template", "mend_encoding", "multi_turns",
     "orms", "render_prompt",
@@ -230,19 +230,6 @@ def _is_deleting(template: Any) -> bool:
     """Whether the trainer looks for prompts to replace; for its own batches it has no limit."""
     is_checked = template.mode == "train" and template.max_length is not None
     return is_checked and template.truncation_strategy == "raise"
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPrompt:
-    """A prompt as the model reads it: texts and token ids in order, `<image>` tags as they are.
-
-    `response_prefix` is what the template writes at the beginning of each of the model's turns,
-    `opens_thought` whether that leaves a `<think>` open; None: not known.
-    """
-
-    pieces: tuple[str | list[int], ...]
-    response_prefix: str = ""
-    opens_thought: bool | None = None
 
 
 def render_prompt(

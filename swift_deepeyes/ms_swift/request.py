@@ -15,7 +15,8 @@ from typing import Any
 
 from swift_deepeyes.dataset.content_parts import ContentPartError, read_part
 from swift_deepeyes.episode.messages import RESPONSE_OPEN
-from swift_deepeyes.ms_swift.compat import RenderedPrompt, render_prompt
+from swift_deepeyes.ms_swift.compat import render_prompt
+from swift_deepeyes.ms_swift.rendered import RenderedPrompt
 from swift_deepeyes.once import warn_once
 
 logger = logging.getLogger(__name__)

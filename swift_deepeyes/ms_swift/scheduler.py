@@ -22,9 +22,10 @@ from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import OVER_TURN, RECORD_KEY, StopReason
 from swift_deepeyes.ms_swift.checks.pixels import VIEWS_KEY, view_sizes
 from swift_deepeyes.ms_swift.checks.scheduler import warn_of_missing_columns
-from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, RenderedPrompt, Scheduler, load_image
+from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, Scheduler, load_image
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
 from swift_deepeyes.ms_swift.process import process
+from swift_deepeyes.ms_swift.rendered import RenderedPrompt
 from swift_deepeyes.ms_swift.request import (
     Prompt,
     has_parts,

@@ -1,0 +1,1 @@
+"""The commands of a run, `swift rlhf` and `swift rollout`, looked at before they are started."""

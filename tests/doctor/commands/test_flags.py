@@ -1,0 +1,71 @@
+"""Our reading of flags against ms-swift's own classes, for the commands of our scripts."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from swift.arguments import RLHFArguments, RolloutArguments
+
+from swift_deepeyes.doctor.commands import batch, lora
+from swift_deepeyes.doctor.commands.command import flags_of_saved, read_flags
+from swift_deepeyes.doctor.commands.sampling import PLAIN_DEFAULTS, wrong_flags
+from tests.doctor.commands.lines import command
+from tests.scripts.captured import SCRIPTS, captured
+
+
+def value(texts: tuple[str, ...]) -> list[object]:
+    """Words with numbers and switches as such."""
+    found: list[object] = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(float(text))
+            continue
+        found.append({"true": True, "false": False}.get(text.lower(), text))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without ms-swift's checks of the machine."""
+    for cls in (RLHFArguments, RolloutArguments):
+        monkeypatch.setattr(cls, "__post_init__", lambda self: None)
+
+
+@pytest.mark.parametrize("script", ["rollout.sh", "train_server.sh", "train_colocate.sh"])
+def test_flags_are_read_as_ms_swift_reads_them(script: str, tmp_path: Any) -> None:
+    call = captured(SCRIPTS / script, tmp_path)
+    read = read_flags(call.words)
+    theirs = flags_of_saved({name: getattr(call.args, name) for name in read})
+    assert len(read) > 10
+    assert {name: value(texts) for name, texts in read.items()} == {
+        name: value(texts) for name, texts in theirs.items()
+    }
+
+
+def defaults(cls: type[Any]) -> dict[str, Any]:
+    return {field.name: field.default for field in dataclasses.fields(cls)}
+
+
+def test_defaults_and_names_are_ms_swifts() -> None:
+    rlhf, rollout = defaults(RLHFArguments), defaults(RolloutArguments)
+    assert rlhf["num_generations"] == batch.GENERATIONS
+    assert rlhf["per_device_train_batch_size"] == batch.BATCH
+    assert rlhf["lora_rank"] == lora.DEFAULT_RANK
+    assert rollout["vllm_max_lora_rank"] == lora.DEFAULT_MAX_RANK
+    assert not rollout["vllm_enable_lora"] and not rlhf["vllm_enable_lora"]
+    assert rlhf["ddp_timeout"] > 10**7 and rlhf["max_length"] is None
+    used = {
+        "adapters", "resume_from_checkpoint", "sleep_level", "truncation_strategy", "max_pixels",
+        "external_plugins", "vllm_mode", "use_vllm", "vllm_max_model_len", "top_p", "top_k",
+        "repetition_penalty", "rollout_importance_sampling_mode", "generation_batch_size",
+        "log_rollout_offpolicy_metrics", "steps_per_generation", "gradient_accumulation_steps",
+        "tuner_type", "vllm_server_host", "global_world_size",
+    }  # fmt: skip
+    known = set(rlhf) | {"global_world_size"}  # set by ms-swift, and in args.json
+    assert used <= known
+    plain = {name: rlhf[name] for name in ("top_p", "top_k", "repetition_penalty")}
+    words = " ".join(f"--{name} {of}" for name, of in plain.items() if of is not None)
+    assert not wrong_flags(command(f"swift rlhf {words}"), PLAIN_DEFAULTS)
