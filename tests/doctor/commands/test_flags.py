@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import suppress
 from typing import Any
 
 import pytest
 from swift.arguments import RLHFArguments, RolloutArguments
 
 from swift_deepeyes.doctor.commands import batch, lora
+from swift_deepeyes.doctor.commands.check import check_commands
 from swift_deepeyes.doctor.commands.command import flags_of_saved, read_flags
 from swift_deepeyes.doctor.commands.sampling import PLAIN_DEFAULTS, wrong_flags
+from swift_deepeyes.doctor.commands.source import read_source
+from swift_deepeyes.doctor.finding import Health
 from tests.doctor.commands.lines import command
-from tests.scripts.captured import SCRIPTS, captured
+from tests.scripts.captured import SCRIPTS, captured, run
 
 
 def value(texts: tuple[str, ...]) -> list[object]:
     """Words with numbers and switches as such."""
-    found: list[object] = []
-    for text in texts:
-        with suppress(ValueError):
-            found.append(float(text))
-            continue
-        found.append({"true": True, "false": False}.get(text.lower(), text))
-    return found
+    return [_value(text) for text in texts]
+
+
+def _value(text: str) -> object:
+    try:
+        return float(text)
+    except ValueError:
+        return {"true": True, "false": False}.get(text.lower(), text)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +46,26 @@ def test_flags_are_read_as_ms_swift_reads_them(script: str, tmp_path: Any) -> No
     assert {name: value(texts) for name, texts in read.items()} == {
         name: value(texts) for name, texts in theirs.items()
     }
+
+
+def test_the_dry_runs_of_both_sides_agree(tmp_path: Any) -> None:
+    texts = [
+        run(SCRIPTS / f"{name}.sh", tmp_path, "--dry-run", MAX_PIXELS="602112").stdout
+        for name in ("train_server", "rollout")
+    ]
+    findings = check_commands(texts, running=False, log=None)
+    assert [(one.check, one.health) for one in findings] == [
+        ("commands", Health.OK),
+        ("pixel limits", Health.OK),
+        ("generation time", Health.OK),
+    ]
+    assert "MAX_PIXELS=602112" in findings[1].text
+
+
+def test_the_dry_run_for_ray_has_the_flags_of_its_configuration(tmp_path: Any) -> None:
+    (found,) = read_source(run(SCRIPTS / "train_ray.sh", tmp_path, "--dry-run").stdout)
+    assert found.is_megatron and found.is_on("use_ray")
+    assert found.number("max_length") == found.number("vllm_max_model_len") == 8192 + 20480
 
 
 def defaults(cls: type[Any]) -> dict[str, Any]:
