@@ -6,14 +6,15 @@
 #   nodes 5 to 8: export JUDGE_HOST=node1 ROLLOUT_HOST="node2 node3 node4" MASTER_ADDR=node5
 #                 NODE_RANK=0 bash scripts/runs/32b_8_nodes.sh train     # and 1, 2, 3 on the others
 #
-# Hardware: 8 nodes of 8 GPUs of 80 GB, 300 GB of memory each.
+# Hardware: 8 nodes of 8 GPUs of 80 GB (judge, 3 rollout, 4 train), 400 GB of memory each.
 # Judge: Qwen2.5-VL-72B-Instruct over all GPUs of its node.
 # Update: 256 prompts x 16 generations on 32 GPUs
-# Plan: swift-deepeyes plan --model 32b --gpus 56 --rollout-gpus 24 --tensor-parallel 4 --turns 5 --offload
-# Memory: training "24.8 GB" on average, "63.4 GB" for the longest trajectory, and "535.2 GB" of the memory
-#   of its four nodes together; without offload 78.0 GB, too close to 80. vLLM, on 4 GPUs together:
-#   "66.9 GB" of weights, "189.1 GB" of KV cache.
-# Time: a step of "19 min" or more, 80 steps in "25.0 h"; moving states to and fro comes on top.
+# Plan: swift-deepeyes plan --model 32b --gpus 56 --rollout-gpus 24 --tensor-parallel 4 --turns 5 --max-turns 20 --offload
+# Memory: (arithmetic) training "22.6 GB" on average, "62.8 GB" for the longest trajectory, "31.0 GB" of
+#   it logits, and "289.8 GB" of each node's memory; without offload 77 GB, too close to 85. vLLM, on 4
+#   GPUs together: "66.9 GB" of weights, "215.9 GB" of KV cache.
+# Time: (arithmetic) on A100 a step of "56 min", the run "74.3 h", "4,162 GPU-hours"; on H100 "23 min",
+#   "30.2 h", "1,690 GPU-hours".
 # Watch: deepeyes/turns/max and deepeyes/stop/context_full (20 turns of 28,672 tokens), deepeyes/crops/share.
 # Not as the paper: the optimizer is offloaded, for the longest trajectories (same updates); images over
 #   2560 tokens are reduced.

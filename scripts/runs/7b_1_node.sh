@@ -5,13 +5,15 @@
 #   training node:  bash scripts/runs/7b_1_node.sh rollout
 #                   JUDGE_HOST=judge-node bash scripts/runs/7b_1_node.sh train
 #
-# Hardware: 8 GPUs of 80 GB and 300 GB of memory; 4 GPUs of 80 GB elsewhere for the judge.
+# Hardware: 8 GPUs of 80 GB and 400 GB of memory; 4 GPUs of 80 GB elsewhere for the judge.
 # Judge: Qwen2.5-VL-72B-Instruct.
 # Update: 256 prompts x 16 generations on 4 GPUs
 # Plan: swift-deepeyes plan --model 7b --gpus 8 --rollout-gpus 4 --offload
-# Memory: training "16.4 GB" on average, "45.5 GB" for the longest trajectory, and "132.7 GB" of the node's
-#   memory; without offload 74.6 GB, too close to 80. vLLM: "16.6 GB" of weights, "47.4 GB" of KV cache.
-# Time: a step of "21 min" or more, 80 steps in "27.8 h"; moving states to and fro comes on top.
+# Memory: (arithmetic) training "15.6 GB" on average, "49.3 GB" for the longest trajectory, "31.0 GB" of
+#   it logits, and "288.7 GB" of the node's memory; without offload 78 GB, too close to 85. vLLM:
+#   "16.6 GB" of weights, "54.1 GB" of KV cache.
+# Time: (arithmetic) on A100 a step of "89 min", the run "118.7 h", "950 GPU-hours"; on H100 "47 min",
+#   "62.9 h", "503 GPU-hours". A sixth (A100) to a third (H100) of it moves states to and fro.
 #   7b_colocate.sh trains on all 8 GPUs instead.
 # Watch: deepeyes/crops/share (falls to zero where tool use collapses), deepeyes/judge/away_seconds.
 # Not as the paper: 4 GPUs train instead of 32 or more, so the optimizer is offloaded (same updates).

@@ -8,10 +8,12 @@
 # Judge: Qwen2.5-VL-72B-Instruct.
 # Update: 256 prompts x 16 generations on 8 GPUs
 # Plan: swift-deepeyes plan --model 7b --gpus 8 --colocate --rollout-memory 0.5
-# Memory: training "28.8 GB" on average, "58.0 GB" for the longest trajectory, while vLLM sleeps;
-#   generating: half of the GPU for vLLM ("16.6 GB" of weights, "19.4 GB" of KV cache). What leaves the
-#   GPUs: 133 GB of vLLM's weights (8 copies), 133 GB of the trainer's states.
-# Time: a step of "11 min" or more, 80 steps in "14.5 h". PROMPTS=64 is a quarter of it.
+# Memory: (arithmetic) training "28.6 GB" on average, "62.4 GB" for the longest trajectory, "31.0 GB" of
+#   it logits, while vLLM sleeps; generating: "48.3 GB", with half of the GPU for vLLM ("16.6 GB" of
+#   weights, "26.2 GB" of KV cache). The node's memory: "421.3 GB", of which "265.3 GB" leave the GPUs:
+#   vLLM's weights (8 copies) and the trainer's states.
+# Time: (arithmetic) on A100 a step of "45 min", the run "59.5 h", "476 GPU-hours"; on H100 "22 min",
+#   "29.9 h", "239 GPU-hours". PROMPTS=64 is a quarter of it.
 # Watch: deepeyes/crops/share (falls to zero where tool use collapses); the node's memory, as vLLM and
 #   trainer swap places.
 # Not as the paper: 8 GPUs instead of 32 or more (same updates, more time). Turns go in lock-step here:

@@ -7,13 +7,14 @@
 #            NODE_RANK=0 bash scripts/runs/qwen3_vl_8b.sh train
 #   node 4:  the same exports, and NODE_RANK=1 bash scripts/runs/qwen3_vl_8b.sh train
 #
-# Hardware: 4 nodes of 8 GPUs of 80 GB.
+# Hardware: 4 nodes of 8 GPUs of 80 GB (judge, rollout, 2 train), 200 GB of memory each.
 # Judge: Qwen2.5-VL-72B-Instruct over all GPUs of its node.
 # Update: 256 prompts x 16 generations on 16 GPUs
 # Plan: swift-deepeyes plan --model qwen3-8b --gpus 24 --rollout-gpus 8 --max-pixels 2621440
-# Memory: training "22.1 GB" on average, "51.9 GB" for the longest trajectory; vLLM: "17.5 GB" of weights,
-#   "46.5 GB" of KV cache.
-# Time: a step of "441 s" or more, 80 steps in "9.8 h"; the judge adds "95 s" to each.
+# Memory: (arithmetic) training "21.7 GB" on average, "57.7 GB" for the longest trajectory, "31.0 GB" of
+#   it logits; "156.0 GB" of a node's memory. vLLM: "17.5 GB" of weights, "53.2 GB" of KV cache.
+# Time: (arithmetic) on A100 a step of "24 min", the run "32.1 h", "770 GPU-hours", and the judge adds
+#   "301 s" to a step; on H100 "12 min", "15.5 h", "371 GPU-hours", and "95 s".
 # Watch: deepeyes/tool_calls/success_rate from the first step: boxes are read as 0 to 1000 here, as this
 #   family writes them, though the data's prompts were made for pixels.
 # Not as the paper: another model. Its image tokens are of 32x32 pixels instead of 28x28, so the same 2560

@@ -45,7 +45,8 @@ swift-deepeyes plan --model 7b --gpus 32
 
 # LoRA on one consumer card that also generates
 swift-deepeyes plan --model 3b --lora --gpus 1 --gpu rtx4090 --colocate \\
-    --rollout-memory 0.6 --prompts 16 --max-pixels 1003520 --max-response 4096
+    --prompts 16 --generations 8 --max-pixels 1003520 --max-prompt 3072 \\
+    --max-response 2048
 
 # Any model of the hub; every figure and how it comes about
 swift-deepeyes plan --model Qwen/Qwen3-VL-4B-Instruct --gpus 16 --full

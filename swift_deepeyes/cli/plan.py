@@ -117,6 +117,10 @@ def plan(
     max_response: Annotated[
         int, _paper("Most tokens of all turns.", "lengths.max_response_tokens", LENGTHS)
     ],
+    max_turns: Annotated[int, _paper("Most turns, as MAX_TURNS.", "lengths.max_turns", LENGTHS)],
+    max_turn_tokens: Annotated[
+        int, _paper("Most tokens of a turn.", "lengths.max_turn_tokens", LENGTHS)
+    ],
     turns: Annotated[float, _paper("Turns, on average.", "lengths.mean_turns", LENGTHS)],
     turn_tokens: Annotated[
         int, _paper("Tokens of a turn, on average.", "lengths.mean_turn_tokens", LENGTHS)
@@ -146,9 +150,14 @@ def plan(
         ),
     ] = None,
     rollout_memory: Annotated[
-        float,
-        _paper("Share of a GPU's memory for vLLM.", "rollout_memory_share", ROLLOUT),
-    ],
+        float | None,
+        Option(
+            help="Share of a GPU's memory for vLLM.",
+            show_default="0.85, with --colocate 0.5",
+            metavar="N",
+            rich_help_panel=ROLLOUT,
+        ),
+    ] = None,
     judge_params: Annotated[
         float, _paper("Its size in billions.", "judge.parameters", JUDGE, 1 / BILLION)
     ],
@@ -156,8 +165,8 @@ def plan(
 ) -> None:
     """Say before a run whether it fits, how long it takes, and what the judge must bear.
 
-    For whoever is about to ask for GPUs: estimates by arithmetic. The defaults
-    are the paper's run.
+    For whoever is about to ask for GPUs: calibrated on one measured run, by
+    arithmetic where nothing was measured. The defaults are the paper's run.
     """
     options = locals()
     from rich.console import Console
@@ -168,7 +177,7 @@ def plan(
     from swift_deepeyes.planning.summary import summarise
 
     console = Console()
-    setup = _setup(options)
+    setup = setup_of(options)
     measured = None if log is None else read_measured(log, setup)
     for block in render_summary(summarise(setup)):
         console.print(block)
@@ -180,12 +189,13 @@ def plan(
             console.print(block)
 
 
-def _setup(options: Mapping[str, Any]) -> Setup:
-    """The setup of these options. Raises `DeepEyesError`."""
+def setup_of(options: Mapping[str, Any]) -> Setup:
+    """The setup of the command's options by their names in Python. Raises `DeepEyesError`."""
     from pydantic import ValidationError
 
+    from swift_deepeyes.planning.gpus import GPUS
     from swift_deepeyes.planning.models import read_model
-    from swift_deepeyes.planning.setup import GPUS, Mode, Setup, Tuning
+    from swift_deepeyes.planning.setup import Mode, Setup, Tuning
 
     if options["gpu"] not in GPUS:
         raise DeepEyesError(f"{options['gpu']!r} is not known; one of {', '.join(GPUS)}")

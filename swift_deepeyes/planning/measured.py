@@ -1,7 +1,8 @@
 """What a run really did, from its log directory (`DEEPEYES_LOG_DIR`), beside what was planned.
 
 A plan rests on assumed lengths; a short run replaces them. The formulae stay `tokens`' own: fed
-with what was measured, they must give what was measured.
+with what was measured, they must give what was measured. ms-swift's `memory(GiB)` counts vLLM's
+sleeping pool, and is not compared with the plan's.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from statistics import fmean
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.metrics.counts import PREFIX
-from swift_deepeyes.planning.costs import judge_load, step_seconds
 from swift_deepeyes.planning.plan import FigureUnit
 from swift_deepeyes.planning.setup import Lengths, Setup, image_tokens
+from swift_deepeyes.planning.times import judge_load, step_seconds
 from swift_deepeyes.record.reader import read_metrics, read_trajectories
 from swift_deepeyes.record.record import METRICS_FILE
 
@@ -30,6 +31,7 @@ class Measured(FrozenModel):
     steps: int
     trajectories: float | None  # of one step
     turns: float | None
+    max_turns: float | None  # the longest trajectory's of a step
     model_tokens: float | None  # of a trajectory, all turns
     crops: float | None
     image_tokens: float | None
@@ -39,11 +41,16 @@ class Measured(FrozenModel):
 
     def lengths(self, assumed: Lengths) -> Lengths:
         """The lengths of a plan, with the assumptions replaced by what was measured."""
-        known = {"mean_turns": self.turns, "mean_crop_share": self.crop_share}
+        known: dict[str, float | None] = {
+            "mean_turns": self.turns,
+            "mean_crop_share": self.crop_share,
+        }
         if self.turns and self.model_tokens is not None:
             known["mean_turn_tokens"] = max(1, round(self.model_tokens / self.turns))
         if self.turns and self.turns > 1 and self.crops is not None:
             known["mean_crop_rate"] = self.crops / (self.turns - 1)
+        if self.max_turns is not None:
+            known["max_turns"] = max(1, round(self.max_turns))
         return assumed.model_copy(update={name: v for name, v in known.items() if v is not None})
 
 
@@ -74,6 +81,7 @@ def read_measured(folder: Path, setup: Setup) -> Measured:
         steps=len(lines),
         trajectories=mean(PREFIX + "trajectories"),
         turns=mean(PREFIX + "turns/mean"),
+        max_turns=mean(PREFIX + "turns/max"),
         model_tokens=mean("completions/mean_length"),
         crops=mean(PREFIX + "crops/mean"),
         image_tokens=(sum(sources) + sum(crops)) / trajectories if trajectories else None,

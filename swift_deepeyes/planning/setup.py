@@ -1,43 +1,25 @@
 """What is planned: model, machines, batch and lengths. The defaults are the paper's for 7B.
 
-Lengths that only a run can know are the user's guess here; they are named `mean_…` and every figure
-that depends on them is an estimate.
+Lengths that only a run can know are the user's guess here; they are named `mean_…` and no figure
+that depends on them is exact.
 """
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 from pydantic import Field, model_validator
 
 from swift_deepeyes.counted import counted
 from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.planning.gpus import GPUS, Gpu
 from swift_deepeyes.planning.models import BF16, MODELS, ModelShape
 
-GB = 10**9
 MOST = 10**9  # of anything a user states: beyond, it is a slip, and overflows floats
 PUBLISHED_ROWS = 22_362 + 13_659 + 11_031
 IMAGE_MARKS = 2  # <|vision_start|> and <|vision_end|>
 MIN_IMAGE_TOKENS = 4  # qwen-vl-utils enlarges smaller images
-
-
-class Gpu(FrozenModel):
-    """One GPU. `flops`: dense bf16 operations per second; `bandwidth`: bytes per second."""
-
-    memory_bytes: int
-    flops: float
-    bandwidth: float
-
-
-# From the vendor's data sheets.
-GPUS: dict[str, Gpu] = {
-    "rtx4090": Gpu(memory_bytes=24 * GB, flops=165e12, bandwidth=1.01e12),
-    "l40s": Gpu(memory_bytes=48 * GB, flops=362e12, bandwidth=0.864e12),
-    "a100": Gpu(memory_bytes=80 * GB, flops=312e12, bandwidth=2.04e12),
-    "h20": Gpu(memory_bytes=96 * GB, flops=148e12, bandwidth=4.0e12),
-    "h100": Gpu(memory_bytes=80 * GB, flops=989e12, bandwidth=3.35e12),
-    "h200": Gpu(memory_bytes=141 * GB, flops=989e12, bandwidth=4.8e12),
-}
 
 
 class Mode(StrEnum):
@@ -61,6 +43,8 @@ class Lengths(FrozenModel):
     prompt_text_tokens: int = Field(default=600, ge=1)  # system, question and instruction
     max_prompt_tokens: int = Field(default=8192, ge=1, le=MOST)
     max_response_tokens: int = Field(default=20_480, ge=1, le=MOST)
+    max_turns: int = Field(default=5, ge=1, le=MOST)
+    max_turn_tokens: int = Field(default=10_240, ge=1, le=MOST)
     mean_turns: float = Field(default=2.5, ge=1, le=MOST)
     mean_turn_tokens: int = Field(default=250, ge=1, le=MOST)
     mean_crop_rate: float = Field(
@@ -127,7 +111,7 @@ class Setup(FrozenModel):
     tuning: Tuning = Tuning.FULL
     rollout_gpus: int | None = Field(default=None, ge=1)  # None: a quarter in server mode
     tensor_parallel: int | None = Field(default=None, ge=1)  # None: the model's
-    rollout_memory_share: float = Field(default=0.85, gt=0, le=1)
+    rollout_memory_share: float | None = Field(default=None, gt=0, le=1)  # None: our scripts'
     prompts: int = Field(default=256, ge=1, le=MOST)
     generations: int = Field(default=16, ge=2, le=MOST)
     rows: int = Field(default=PUBLISHED_ROWS, ge=1, le=MOST)
@@ -165,7 +149,7 @@ class Setup(FrozenModel):
     @property
     def _choices(self) -> str:
         """Which values of `--tensor-parallel` these GPUs and their memory allow."""
-        each = self.gpu.memory_bytes * self.rollout_memory_share
+        each = self.gpu.memory_bytes * self.vllm_share
         choices = [
             str(number)
             for number in self.model.possible_tensor_parallel
@@ -198,9 +182,40 @@ class Setup(FrozenModel):
         return self.gpus if self.mode is Mode.COLOCATE else self.gpus - self.generating_gpus
 
     @property
+    def vllm_share(self) -> float:
+        """Of a GPU's memory, for vLLM; in colocate mode while it generates."""
+        return self.rollout_memory_share or (0.5 if self.mode is Mode.COLOCATE else 0.85)
+
+    @property
     def engines(self) -> int:
         """Engines side by side."""
         return self.generating_gpus // self.engine_gpus
+
+    @property
+    def has_deepspeed(self) -> bool:
+        """As in our scripts: wherever there is something to share or to offload."""
+        return self.training_gpus > 1 or self.is_offloaded
+
+    @property
+    def is_as_measured(self) -> bool:
+        """Whether the run is of the kind that was measured: one GPU for all, adapters only."""
+        is_alone = self.mode is Mode.COLOCATE and self.gpus == 1 and not self.has_deepspeed
+        return is_alone and self.tuning is Tuning.LORA
+
+    @property
+    def micro_steps(self) -> int:
+        """Trajectories that a GPU trains on in one step, one after the other."""
+        return math.ceil(self.trajectories / self.training_gpus)
+
+    @property
+    def waiting(self) -> int:
+        """Trajectories that are generated for one GPU at once, and wait for their micro-step."""
+        return min(self.micro_steps_per_generation, self.micro_steps)
+
+    @property
+    def generations_of_a_step(self) -> int:
+        """How often a step generates; the weights stay the same in between."""
+        return math.ceil(self.micro_steps / self.waiting)
 
     @property
     def mean_tokens(self) -> TrajectoryTokens:
@@ -209,10 +224,12 @@ class Setup(FrozenModel):
 
     @property
     def longest_tokens(self) -> TrajectoryTokens:
-        """A trajectory at the limits, its images as those of the mean one."""
+        """A trajectory that fills the context after a mean prompt, with the mean one's images."""
+        mean, lengths = self.mean_tokens, self.lengths
+        prompt = min(mean.prompt, lengths.max_prompt_tokens)
         return TrajectoryTokens(
-            prompt=self.lengths.max_prompt_tokens,
-            of_model=self.lengths.max_response_tokens,
+            prompt=prompt,
+            of_model=lengths.max_prompt_tokens + lengths.max_response_tokens - prompt,
             observed=0,
-            images=self.mean_tokens.images,
+            images=mean.images,
         )

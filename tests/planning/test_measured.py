@@ -40,6 +40,7 @@ def write_log(folder: Path, lines: list[dict[str, float]]) -> Path:
 VALUES = {
     "deepeyes/trajectories": 4.0,
     "deepeyes/turns/mean": 2.0,
+    "deepeyes/turns/max": 3.0,
     "deepeyes/crops/mean": 0.75,
     "deepeyes/judge/questions": 3.0,
     "completions/mean_length": 90.0,
@@ -61,6 +62,7 @@ def test_a_plan_of_what_was_measured_gives_what_was_measured(tmp_path: Path) -> 
     measured = read_measured(write_log(tmp_path / "log", [VALUES]), SETUP)
     lengths = measured.lengths(SETUP.lengths)
     assert (lengths.mean_turns, lengths.mean_turn_tokens, lengths.mean_crop_rate) == (2, 45, 0.75)
+    assert lengths.max_turns == 3
     rows = {
         row.name: row for row in compare(SETUP.model_copy(update={"lengths": lengths}), measured)
     }
@@ -85,7 +87,8 @@ def test_the_command(tmp_path: Path) -> None:
     run = CliRunner().invoke(app, ["plan", *options, "--log", str(log)])
     assert run.exit_code == 0, run.output
     assert "Planned and measured (1 step)" in run.output
-    assert "--turns 2.00 --turn-tokens 45 --crop-rate 0.75 --crop-share 0.26" in run.output
+    told = "--turns 2.00 --max-turns 3 --turn-tokens 45 --crop-rate 0.75 --crop-share 0.26"
+    assert told in " ".join(run.output.split())
     wrong = CliRunner().invoke(app, ["plan", "--log", str(tmp_path)])
     assert wrong.exit_code == 2
     assert "there is no training step in" in wrong.output

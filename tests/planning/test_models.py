@@ -14,16 +14,16 @@ import transformers
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
-from swift_deepeyes.planning.costs import (
+from swift_deepeyes.planning.memory import (
     kv_bytes_per_token,
     lora_parameters,
     rollouts_that_fit,
-    step_seconds,
     weight_bytes,
 )
 from swift_deepeyes.planning.models import CONFIGS, MODELS, ModelError, read_model
 from swift_deepeyes.planning.plan import make_plan
 from swift_deepeyes.planning.setup import Setup
+from swift_deepeyes.planning.times import step_seconds, training_seconds
 
 TEXT = {
     "hidden_size": 64,
@@ -154,11 +154,13 @@ def test_a_mixture_computes_with_its_active_parameters(tmp_path: Path) -> None:
     dense = Setup(model=shape.model_copy(update={"active": shape.parameters}))
     seconds = [step_seconds(setup, setup.mean_tokens) for setup in (mixture, dense)]
     share = shape.active / shape.parameters
-    assert seconds[0].training == pytest.approx(share * seconds[1].training)
-    assert seconds[0].prefill == pytest.approx(share * seconds[1].prefill)
-    assert seconds[0].decode == seconds[1].decode
+    # Launching kernels takes the same; so does decoding, where a batch reads all experts.
+    launching = mixture.micro_steps * training_seconds(mixture, 0)
+    computing = [second.training - launching for second in seconds]
+    assert computing[0] == pytest.approx(share * computing[1])
+    assert share * seconds[1].generating < seconds[0].generating < seconds[1].generating
     figure = make_plan(mixture).figure("training")
-    assert figure.how == "8 operations per active weight and token"
+    assert figure.how == "8 operations per active weight and token; launching"
 
 
 @pytest.mark.skipif("qwen3_5" not in KNOWN, reason="this transformers does not know it")

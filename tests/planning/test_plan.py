@@ -16,13 +16,12 @@ from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.demo.toy import wording
 from swift_deepeyes.episode.boxes import Size
 from swift_deepeyes.episode.view import ViewRecipe
-from swift_deepeyes.planning import costs
-from swift_deepeyes.planning.costs import judge_load, step_seconds
+from swift_deepeyes.planning import memory
+from swift_deepeyes.planning.calibration import GB
+from swift_deepeyes.planning.gpus import GPUS, MIB
 from swift_deepeyes.planning.models import MODELS
 from swift_deepeyes.planning.plan import Certainty, make_plan
 from swift_deepeyes.planning.setup import (
-    GB,
-    GPUS,
     IMAGE_MARKS,
     JudgeSetup,
     Lengths,
@@ -32,6 +31,7 @@ from swift_deepeyes.planning.setup import (
     image_tokens,
     mean_trajectory,
 )
+from swift_deepeyes.planning.times import judge_load, step_seconds
 
 PAPER = Setup()
 
@@ -75,22 +75,83 @@ def test_trajectory_tokens_are_those_of_an_encoded_one() -> None:
 
 
 def test_kv_cache_by_hand() -> None:
-    assert costs.kv_bytes_per_token(MODELS["7b"]) == 2 * 28 * 4 * 128 * 2 == 57_344
-    assert costs.kv_bytes_per_token(MODELS["72b"]) == 327_680
+    assert memory.kv_bytes_per_token(MODELS["7b"]) == 2 * 28 * 4 * 128 * 2 == 57_344
+    assert memory.kv_bytes_per_token(MODELS["72b"]) == 327_680
     setup = Setup(gpu=GPUS["h100"], rollout_memory_share=0.85)
-    left = 0.85 * 80 * GB - 2 * 8_292_166_656 - 4 * GB
-    assert costs.kv_cache_bytes(setup) == pytest.approx(left, abs=1)
-    assert costs.rollouts_that_fit(setup, 10_000) == int(left // (57_344 * 10_000))
+    left = 0.85 * 81_559 * MIB - 2 * 8_292_166_656 - 2 * GB
+    assert memory.kv_cache_bytes(setup) == pytest.approx(left, abs=1)
+    assert memory.rollouts_that_fit(setup, 10_000) == int(left // (57_344 * 10_000))
 
 
 def test_training_states_by_hand() -> None:
     setup = Setup(gpus=16, mode=Mode.COLOCATE)
-    used = costs.training_memory(setup, setup.mean_tokens)
+    used = memory.training_memory(setup, setup.mean_tokens)
     assert used.states == 8_292_166_656 * 16 // 16
-    assert used.logits == (625 + setup.mean_tokens.observed) * 152_064 * 6
+    assert used.logits == (625 + setup.mean_tokens.observed) * 152_064 * 8  # bf16 outputs
+    assert memory.training_memory(setup, setup.longest_tokens).logits == (
+        (8192 + 20_480 - setup.mean_tokens.prompt) * 152_064 * 8
+    )
     lora = Setup(gpus=1, mode=Mode.COLOCATE, tuning=Tuning.LORA)
-    assert costs.training_memory(lora, lora.mean_tokens).gathered == 0
-    assert costs.training_memory(lora, lora.mean_tokens).states < 20 * GB
+    alone = memory.training_memory(lora, lora.mean_tokens)
+    assert alone.gathered == 0
+    assert alone.states == 2 * 8_292_166_656 + 8 * 64 * 2_523_136  # without DeepSpeed
+    assert alone.logits == 2 * used.logits
+
+
+def test_the_largest_of_layer_and_logits_counts() -> None:
+    setup = Setup(gpus=16, mode=Mode.COLOCATE, model=MODELS["72b"])
+    for tokens in (setup.mean_tokens, setup.longest_tokens):
+        used = memory.training_memory(setup, tokens)
+        others = used.allocated - max(used.layer, used.logits)
+        assert others == used.states + used.gathered + used.inputs + used.pixels
+    mean = memory.training_memory(setup, setup.mean_tokens)
+    assert mean.layer > mean.logits
+    # A frozen vision tower keeps nothing for a backward pass.
+    lora = memory.training_memory(
+        setup.model_copy(update={"tuning": Tuning.LORA}), setup.mean_tokens
+    )
+    vision = setup.mean_tokens.images * 4 * 32 * 1280 * 2
+    assert mean.inputs - lora.inputs == vision
+
+
+def test_a_node_holds_what_leaves_its_gpus() -> None:
+    offloaded = Setup(gpus=8, rollout_gpus=4, is_offloaded=True)
+    one_node = memory.host_memory(offloaded)
+    assert one_node.moved == 16 * 8_292_166_656
+    assert one_node.processes == 8 * 19.5 * GB  # 4 engines and 4 trainers
+    two_nodes = memory.host_memory(Setup(gpus=24, rollout_gpus=8, is_offloaded=True))
+    assert two_nodes.moved == 8 * 8_292_166_656
+    colocate = memory.host_memory(Setup(gpus=8, mode=Mode.COLOCATE))
+    assert colocate.moved == pytest.approx(8 * 2 * 8_292_166_656 + 16 * 8_292_166_656)
+
+
+def test_a_step_generates_as_often_as_the_waiting_trajectories_allow() -> None:
+    setup = Setup(gpus=8, rollout_gpus=4)
+    assert (setup.micro_steps, setup.waiting, setup.generations_of_a_step) == (1024, 64, 16)
+    few = setup.model_copy(update={"prompts": 4})
+    assert (few.micro_steps, few.waiting, few.generations_of_a_step) == (16, 16, 1)
+    # Each has a tail: fewer and larger ones take less time, and more memory for pixels.
+    larger = setup.model_copy(update={"micro_steps_per_generation": 256})
+    seconds = [step_seconds(each, each.mean_tokens).generating for each in (setup, larger)]
+    pixels = [memory.pixel_bytes(each, each.mean_tokens) for each in (setup, larger)]
+    assert seconds[0] > seconds[1] and pixels[0] < pixels[1]
+
+
+def test_lock_step_lasts_as_long_as_the_longest_turns() -> None:
+    lengths = Lengths(max_turns=3, max_turn_tokens=400)
+    colocate = Setup(gpus=8, mode=Mode.COLOCATE, lengths=lengths)
+    assert step_seconds(colocate, colocate.mean_tokens).decoding_steps == 3 * 400
+    server = Setup(lengths=lengths)
+    assert step_seconds(server, server.mean_tokens).decoding_steps == 3 * 625
+
+
+def test_weights_move_among_gpus_and_to_the_nodes_memory() -> None:
+    alone = Setup(gpus=1, mode=Mode.COLOCATE, tuning=Tuning.LORA)
+    plain, offloaded = Setup(gpus=8), Setup(gpus=8, is_offloaded=True)
+    pcie = plain.model_copy(update={"gpu": GPUS["l40s"]})
+    seconds = [step_seconds(one, one.mean_tokens).exchanging for one in (alone, plain, pcie)]
+    assert seconds[0] == 0 < seconds[1] < seconds[2]
+    assert step_seconds(offloaded, offloaded.mean_tokens).exchanging > seconds[1]
 
 
 def test_steps_of_the_paper() -> None:
@@ -158,13 +219,20 @@ def test_what_rests_on_a_guess_says_so() -> None:
     for section in plans[0].sections:
         for figure in section.figures:
             if figure.value != plans[1].figure(figure.name).value:
-                assert figure.certainty is Certainty.ESTIMATE, figure
+                assert figure.certainty is Certainty.ARITHMETIC, figure
 
 
 def test_the_command() -> None:
     run = CliRunner().invoke(app, ["plan", "--model", "32b", "--gpus", "64", "--full"])
     assert run.exit_code == 0, run.output
-    for part in ("Qwen2.5-VL-32B", "estimate", "replicas", "262.1 kB", "steps per epoch"):
+    for part in (
+        "Qwen2.5-VL-32B",
+        "arithmetic",
+        "measured",
+        "replicas",
+        "262.1 kB",
+        "steps per epoch",
+    ):
         assert part in run.output
     wrong = CliRunner().invoke(app, ["plan", "--model", "8b"])
     assert wrong.exit_code == 2

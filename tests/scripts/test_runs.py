@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import re
 import shlex
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from scripts import table_of_runs
+from scripts.table_of_runs import figure_text, planned
 from swift_deepeyes.cli.main import app
+from swift_deepeyes.planning.gpus import GPUS
 from swift_deepeyes.planning.models import MODELS
 from swift_deepeyes.planning.setup import IMAGE_MARKS, image_tokens
 from tests.scripts.captured import SCRIPTS, run, update_size
 
 RUNS = sorted((SCRIPTS / "runs").glob("*.sh"))
 NAMES = [path.stem for path in RUNS]
-PARTS = ("Hardware", "Judge", "Update", "Plan", "Memory", "Time", "Watch", "Not as the paper")
 # What a user of several nodes sets, here to addresses that nobody asks.
 NODES = {"JUDGE_HOST": "j1", "ROLLOUT_HOST": "r1 r2", "MASTER_ADDR": "t1", "NODE_RANK": "0"}
 SWIFT_RUNS = [name for name in NAMES if name not in ("7b_megatron", "7b_ray")]
 SERVER_RUNS = [name for name in SWIFT_RUNS if name not in ("3b_lora_1_gpu", "7b_colocate")]
 
 
-@cache
-def header(name: str) -> str:
-    lines = (SCRIPTS / "runs" / f"{name}.sh").read_text().splitlines()[1:]
-    end = next(at for at, line in enumerate(lines) if not line.startswith("#"))
-    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:end])
-
-
 def part(name: str, title: str) -> str:
-    """One part of the header, its lines joined."""
-    titles = "|".join(PARTS)
-    found = re.search(rf"^{title}: (.*?)(?=^(?:{titles}): |\Z)", header(name), re.M | re.S)
-    assert found, f"{name} does not say its {title}"
-    return " ".join(found[1].split())
+    return table_of_runs.part(SCRIPTS / "runs" / f"{name}.sh", title)
 
 
 def update(name: str) -> tuple[int, int, int]:
@@ -59,7 +49,7 @@ def captured(capture: Any, name: str, role: str, **env: str) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_header_is_complete_and_the_rest_is_settings(name: str) -> None:
-    for title in PARTS:
+    for title in table_of_runs.PARTS:
         assert part(name, title)
     text = (SCRIPTS / "runs" / f"{name}.sh").read_text()
     settings = text.partition("set -a\n")[2].partition("set +a\n")[0].splitlines()
@@ -78,15 +68,48 @@ def test_a_wrong_role_prints_the_roles(name: str, tmp_path: Path) -> None:
         assert result.stderr.strip().endswith("one of: " + " ".join(roles))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_plan_works_and_its_figures_are_quoted(name: str) -> None:
+def quoted_figures(text: str) -> set[str]:
+    return set(re.findall(r'"([\d.,]+ [\w-]+)"', text))
+
+
+def shown(name: str, *options: str) -> set[str]:
+    """The cells of the table that the header's plan shows."""
     command = shlex.split(part(name, "Plan"))[1:]
-    result = CliRunner().invoke(app, [*command, "--full"], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, [*command, *options, "--full"], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     assert "not fit" not in result.output
-    said = {" ".join(cell.split()) for cell in result.output.split("│")}
-    quoted = re.findall(r'"([\d.]+ \w+)"', part(name, "Memory") + part(name, "Time"))
-    assert quoted and set(quoted) <= said
+    return {" ".join(cell.split()) for cell in result.output.split("│")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_plan_works_and_its_memory_is_quoted(name: str) -> None:
+    quoted = quoted_figures(part(name, "Memory"))
+    assert quoted and quoted <= shown(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_times_are_quoted_for_each_card_with_gpu_hours(name: str) -> None:
+    certainty, *texts = re.split(r"\bon ([A-Z]+ ?\d+)\b", part(name, "Time"))
+    of_cards = dict(zip(texts[::2], texts[1::2], strict=True))
+    assert {"A100", "H100"} <= of_cards.keys()
+    for card, text in of_cards.items():
+        option = next(option for option, gpu in GPUS.items() if gpu.name == card)
+        quoted = quoted_figures(text)
+        assert quoted <= shown(name, "--gpu", option), card
+        plan = planned(SCRIPTS / "runs" / f"{name}.sh", option)[1]
+        assert {figure_text(plan, figure) for figure in ("step", "run")} <= quoted
+        if card in ("A100", "H100"):
+            assert figure_text(plan, "all GPUs") in quoted
+    assert f"({plan.figure('step').certainty})" in certainty
+    assert f"({plan.figure('longest sum').certainty})" in part(name, "Memory")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_machines_have_the_memory_that_is_planned(name: str) -> None:
+    has = re.search(r"(\d+) GB of memory", part(name, "Hardware"))
+    assert has, part(name, "Hardware")
+    plan = planned(SCRIPTS / "runs" / f"{name}.sh")[1]
+    assert plan.figure("node sum").value <= 0.9 * int(has[1]) * 1e9
 
 
 @pytest.mark.parametrize("name", SWIFT_RUNS)
@@ -106,11 +129,17 @@ def test_trainer_and_header_agree(capture: Any, name: str) -> None:
     assert MODELS[plan["model"]].name == call.args.model
     assert plan.get("max-pixels", "2007040") == call.env["MAX_PIXELS"]
     assert int(plan.get("max-prompt", "8192")) == call.args.max_length
+    assert int(plan.get("max-turn-tokens", "10240")) == call.args.max_completion_length
+    waiting = planned(SCRIPTS / "runs" / f"{name}.sh")[0].waiting
+    assert waiting == call.args.steps_per_generation
     assert ("lora" in plan) == (call.args.tuner_type == "lora")
     assert ("offload" in plan) == (call.args.deepspeed == "zero3_offload")
     assert ("colocate" in plan) == (call.args.vllm_mode == "colocate")
     assert call.args.output_dir.endswith(f"output/{name}")
     if "colocate" in plan:
+        assert int(plan.get("max-turns", "5")) == call.args.max_turns
+        context = int(plan.get("max-prompt", "8192")) + int(plan.get("max-response", "20480"))
+        assert context == call.args.vllm_max_model_len
         assert float(plan["rollout-memory"]) == call.args.vllm_gpu_memory_utilization
         assert int(plan["gpus"]) == gpus
 
@@ -126,6 +155,9 @@ def test_rollout_and_trainer_agree(capture: Any, name: str) -> None:
     assert rollout.args.vllm_max_model_len >= trainer.args.max_length
     plan, devices = plan_options(name), rollout.env["CUDA_VISIBLE_DEVICES"].split(",")
     args = rollout.args
+    assert int(plan.get("max-turns", "5")) == args.max_turns
+    context = int(plan.get("max-prompt", "8192")) + int(plan.get("max-response", "20480"))
+    assert context == args.vllm_max_model_len
     assert args.vllm_data_parallel_size * args.vllm_tensor_parallel_size == len(devices)
     assert int(plan["rollout-gpus"]) % len(devices) == 0
     assert int(plan["gpus"]) == int(plan["rollout-gpus"]) + trainer.gpus
@@ -151,10 +183,20 @@ def test_one_gpu(capture: Any) -> None:
     assert args.freeze_vit and args.freeze_aligner
     assert args.deepspeed is None
     assert call.env["DEEPEYES_JUDGE"] == "rule"
-    assert args.vllm_max_model_len == 4096 + 4096
+    assert args.vllm_max_model_len == 3072 + 2048
     remote = captured(capture, "3b_lora_1_gpu", "train", DEEPEYES_JUDGE="openai")
     assert remote.env["DEEPEYES_JUDGE"] == "openai"
     assert remote.env["DEEPEYES_JUDGE_BASE_URL"] == "http://j1:18901/v1"
+
+
+def test_the_one_gpu_run_on_a_larger_card() -> None:
+    """What its header advises for 48 GB fits there by the plan."""
+    advised = dict(re.findall(r"(MAX_\w+)=(\d+)", part("3b_lora_1_gpu", "Memory")))
+    names = {"MAX_PIXELS": "max-pixels", "MAX_PROMPT_TOKENS": "max-prompt"}
+    names |= {"MAX_RESPONSE_TOKENS": "max-response", "MAX_TURN_TOKENS": "max-turn-tokens"}
+    assert advised.keys() == names.keys()
+    options = [word for name, value in advised.items() for word in (f"--{names[name]}", value)]
+    shown("3b_lora_1_gpu", "--gpu", "l40s", *options)
 
 
 def test_32b_takes_a_whole_node_per_rollout_server(capture: Any) -> None:
@@ -179,6 +221,7 @@ def test_settings_from_outside_win(capture: Any) -> None:
     assert captured(capture, "32b_8_nodes", "rollout", MAX_TURNS="6").args.max_turns == 6
 
 
-def test_the_readme_lists_every_run() -> None:
-    listed = re.findall(r"^\| `(\w+)\.sh` \|", (SCRIPTS / "README.md").read_text(), re.M)
-    assert sorted(listed) == NAMES
+def test_the_readme_has_the_table_of_runs() -> None:
+    table = "\n".join(table_of_runs.table())
+    assert sorted(re.findall(r"^\| `(\w+)\.sh` \|", table, re.M)) == NAMES
+    assert table in (SCRIPTS / "README.md").read_text()

@@ -1,0 +1,75 @@
+"""The one measured run, as typed figures: what was set, and what was read from its probe.
+
+One NVIDIA H200 (143,771 MiB), 16 cores, torch 2.11.0+cu130, vLLM 0.26.0, ms-swift 4.6.0,
+transformers 5.17.0. `scripts/runs/3b_lora_1_gpu.sh` with random weights of the published shape,
+PROMPTS=4 GENERATIONS=8 STEPS=3 MAX_TURN_TOKENS=256, at most three calls, images of 1920x1080 and
+3000x2000, one trajectory a step filled up to the context. Means of steps 2 and 3; bytes, seconds.
+"""
+
+from __future__ import annotations
+
+from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.planning.calibration import GB
+from swift_deepeyes.planning.gpus import GPUS
+from swift_deepeyes.planning.models import MODELS
+from swift_deepeyes.planning.setup import Lengths, Mode, Setup, Tuning
+
+SETUP = Setup(
+    model=MODELS["3b"],
+    gpu=GPUS["h200"],
+    gpus=1,
+    mode=Mode.COLOCATE,
+    tuning=Tuning.LORA,
+    rollout_memory_share=0.096,  # 14.4 GB, as on a card of 24 GB
+    prompts=4,
+    generations=8,
+    steps=3,
+    lengths=Lengths(
+        max_pixels=1_003_520,
+        max_prompt_tokens=8191,
+        max_response_tokens=1,
+        max_turns=4,
+        max_turn_tokens=256,
+        # As logged (`plan --log`); the rest is what a plan assumes.
+        mean_turns=2.46,
+        mean_turn_tokens=255,
+        mean_crop_share=0.24,
+    ),
+)
+
+
+class MeasuredMemory(FrozenModel):
+    """Bytes."""
+
+    standing: float = 9.61 * GB  # allocated between micro-steps: states and waiting pixels
+    pixels: float = 1.0 * GB
+    mean: float = 13.3 * GB  # allocated at most, for a trajectory of mean length
+    longest: float = 26.71 * GB  # for one of 8,201 tokens, 6,595 of them after the prompt
+    logit_row: float = 2_534_464  # more of that peak for each token after the prompt
+    device: float = 33.4 * GB  # the card's total then, with PyTorch's cache of freed blocks
+    kv_cache: float = 7.4 * GB
+    vllm: float = 15.2 * GB
+    host: float = 35.5 * GB
+
+
+class MeasuredSeconds(FrozenModel):
+    """Of one step."""
+
+    generating: float = 9.2  # the engine's calls, with encoding their conversations
+    switching: float = 5.6  # the rest of the rollout phase, 14.8
+    encoding: float = 6.3  # trajectories for the trainer, collating and logging: what is left
+    old_logps: float = 7.6
+    training: float = 17.8
+    step: float = 46.6
+
+
+class MeasuredTokens(FrozenModel):
+    """Of the mean trajectory."""
+
+    total: float = 2971
+    of_model: float = 626
+    images: float = 1735
+    longest: float = 8201
+
+
+MEMORY, SECONDS, TOKENS = MeasuredMemory(), MeasuredSeconds(), MeasuredTokens()
