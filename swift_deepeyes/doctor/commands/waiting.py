@@ -20,17 +20,18 @@ from swift_deepeyes.doctor.commands.command import Command, Role
 from swift_deepeyes.doctor.finding import Finding, failed, ok, skipped, warning
 from swift_deepeyes.doctor.hardware import InstalledGpu
 from swift_deepeyes.frozen import FrozenModel
-from swift_deepeyes.planning.costs import step_seconds
+from swift_deepeyes.planning.gpus import GPUS
 from swift_deepeyes.planning.hub import ModelError
 from swift_deepeyes.planning.models import read_model
 from swift_deepeyes.planning.quantities import duration_text
-from swift_deepeyes.planning.setup import GPUS, Lengths, Mode, Setup
+from swift_deepeyes.planning.setup import Lengths, Mode, Setup
+from swift_deepeyes.planning.times import step_seconds
 from swift_deepeyes.record.reader import read_metrics
 
 CHECK = "generation time"
 WATCHDOG_SECONDS = 600.0
 CAUTION = 2.0
-"""The one measured run generated for about twice the plan's time."""
+"""No run against servers was measured."""
 STEP_TIME = "step_time"
 _PART = 0.5  # of the watchdog's time: what a proposed generation takes at most
 
@@ -92,13 +93,14 @@ def planned(
         tensor_parallel=_tensor_parallel(servers),
         prompts=max(1, batch.at_once // batch.generations),
         generations=max(2, batch.generations),
+        micro_steps_per_generation=batch.at_once,  # all of them in one generation
         lengths=_lengths(trainer),
     )
     seconds = step_seconds(setup, setup.mean_tokens)
     source = f"the plan, {setup.generating_gpus} {gpu} generate"
     if not generating:
         source += ", as many as train: pass the command of swift rollout too"
-    return Wait(seconds=seconds.prefill + seconds.decode, source=source, caution=CAUTION)
+    return Wait(seconds=seconds.generating, source=source, caution=CAUTION)
 
 
 def _gpus_of(server: Command) -> int:
