@@ -116,3 +116,22 @@ def test_a_mark_that_nothing_reads_is_refused_at_start(monkeypatch: pytest.Monke
     ask(monkeypatch, "false")
     args.overlong_filter = False
     check_run(args)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, None),
+        ({"top_p": 0.9, "top_k": -1}, "--top_p 0.9"),
+        ({"top_k": 20, "repetition_penalty": 1.05}, "--top_k 20 --repetition_penalty 1.05"),
+        ({"top_p": 0.9, "rollout_importance_sampling_mode": None}, None),
+    ],
+)
+def test_a_correction_that_sampling_makes_wrong_is_told(
+    given: dict[str, Any], said: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    sampling = {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
+    run = {"rollout_importance_sampling_mode": "token_truncate", "reward_funcs": []}
+    check_run(SimpleNamespace(multi_turn_scheduler=None, **(run | sampling | given)))
+    told = [record.getMessage() for record in caplog.records]
+    assert (len(told) == 1 and f"wrong with {said}:" in told[0]) if said else not told

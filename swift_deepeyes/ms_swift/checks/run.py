@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from swift_deepeyes.errors import DeepEyesError
+from swift_deepeyes.ms_swift.checks.correction import warn_of_correction
 from swift_deepeyes.ms_swift.checks.masking import MaskingError, check_masking
 from swift_deepeyes.ms_swift.compat import multi_turns, orms
 from swift_deepeyes.ms_swift.process import tell_launcher
@@ -28,6 +29,7 @@ def check_run(args: Any) -> None:
         _check("--multi_turn_scheduler", [scheduler] if scheduler else [], multi_turns)
         _check("--reward_funcs", getattr(args, "reward_funcs", None) or [], orms)
         check_masking(args)
+        warn_of_correction(args)
     except (UnknownNameError, MaskingError) as error:
         tell_launcher(error)
         raise
