@@ -1,11 +1,10 @@
 # shellcheck shell=bash
-# Sourced by every GPU script: the settings that judge, rollout server and trainer must share, and
-# what the scripts do before they start something.
+# Sourced by every GPU script: the settings that judge, rollout server and trainer must share.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 
-ROOT="$(dirname "$SCRIPTS")"
 # Absolute, because a checkpoint keeps the path and later commands load it from there.
 PLUGIN="$ROOT/swift_deepeyes/plugin/deepeyes_plugin.py"
 
@@ -34,24 +33,3 @@ MAX_CONTEXT_TOKENS=$((MAX_PROMPT_TOKENS + MAX_RESPONSE_TOKENS))
 export_settings MAX_PIXELS DEEPEYES_MAX_IMAGES
 
 IMAGE_LIMIT="{\"image\": $DEEPEYES_MAX_IMAGES, \"video\": 0}"
-
-# The command $1, from the environment of scripts/environment.sh where no other one is active.
-require_command() {
-    ! "$IS_DRY_RUN" || return 0
-    if ! command -v "$1" >/dev/null && [ -f "$ROOT/.venv/bin/activate" ]; then
-        # shellcheck source=/dev/null
-        . "$ROOT/.venv/bin/activate"
-    fi
-    command -v "$1" >/dev/null || die "the command $1 is missing: pip install -e '${ROOT}[gpu]'"
-}
-
-# A comma-separated list of the first $1 devices.
-first_devices() { seq -s, 0 $(($1 - 1)); }
-
-# ms-swift takes the next free port, silently, when one is busy; then the judge's address may answer
-# with the rollout server. The port is tried as ms-swift tries it.
-require_free_port() {
-    ! "$IS_DRY_RUN" || return 0
-    python -c 'import socket, sys; socket.socket().bind(("", int(sys.argv[1])))' "$1" 2>/dev/null ||
-        die "port $1 is busy; stop what listens there, or set $2"
-}

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 LISTS = {"external_plugins", "custom_dataset_info", "dataset", "reward_funcs", "reward_weights"}
-LISTS |= {"report_to", "target_modules"}
+LISTS |= {"report_to", "target_modules", "stop_words"}
 
 
 def read_flags(words: list[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_swift.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_validation.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_nodes.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_colocate.sh"
 
@@ -18,8 +19,9 @@ set_batch_arguments
 set_colocate_arguments
 use_torchrun
 
-start_command swift rlhf \
+start_training swift rlhf \
     "${TRAINING_ARGUMENTS[@]}" \
     "${SWIFT_ARGUMENTS[@]}" \
+    "${VALIDATION_ARGUMENTS[@]}" \
     "${BATCH_ARGUMENTS[@]}" \
     "${ROLLOUT_ARGUMENTS[@]}"

@@ -14,6 +14,7 @@
 #   one group: leave DEEPEYES_LOG_SAMPLE at 1.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+: "${DEEPEYES_LOG_SAMPLE:=1}" # share of the prompts that is written: here all, for the reason above
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_megatron.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_nodes.sh"
@@ -32,7 +33,7 @@ case "$ROLLOUT" in
 esac
 use_torchrun
 
-start_command megatron rlhf \
+start_training megatron rlhf \
     "${TRAINING_ARGUMENTS[@]}" \
     "${MEGATRON_ARGUMENTS[@]}" \
     "${ROLLOUT_ARGUMENTS[@]}"

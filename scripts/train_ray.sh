@@ -17,6 +17,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 MAX_LENGTH="$MAX_CONTEXT_TOKENS"
+: "${DEEPEYES_LOG_SAMPLE:=1}" # share of the prompts that is written: here all are one group
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_megatron.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_nodes.sh"
@@ -51,4 +52,4 @@ PASSED=()
 
 # With these ms-swift would start torchrun.
 unset_settings NPROC_PER_NODE NNODES
-start_command megatron rlhf --use_ray true --config "$OUTPUT/ray.yaml"
+start_training megatron rlhf --use_ray true --config "$OUTPUT/ray.yaml"

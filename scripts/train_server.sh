@@ -10,6 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_swift.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/training_validation.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_nodes.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/training_server.sh"
 
@@ -22,8 +23,9 @@ set_server_arguments
 use_torchrun
 export_settings PYTORCH_CUDA_ALLOC_CONF
 
-start_command swift rlhf \
+start_training swift rlhf \
     "${TRAINING_ARGUMENTS[@]}" \
     "${SWIFT_ARGUMENTS[@]}" \
+    "${VALIDATION_ARGUMENTS[@]}" \
     "${BATCH_ARGUMENTS[@]}" \
     "${ROLLOUT_ARGUMENTS[@]}"

@@ -6,6 +6,7 @@
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
 : "${DATASETS:=deepeyes_vstar deepeyes_chart deepeyes_thinklite}" # one or several names or files
+: "${DATASET_INFO:=}" # your own dataset_info.json, or several, whose names DATASETS may have too
 : "${PROMPTS:=256}"         # prompts of an update
 : "${GENERATIONS:=16}"      # trajectories of a prompt
 : "${BATCH:=1}"             # trajectories per GPU and micro-step
@@ -13,10 +14,8 @@
 : "${LEARNING_RATE:=1e-6}"  # constant
 : "${TUNER:=full}"          # full or lora
 : "${LORA_RANK:=64}"        # with TUNER=lora; alpha is twice of it
+: "${STOP:=}" # strings that end a turn, e.g. </tool_call>; they stay in its text
 : "${DATA_PROCESSES:=8}"    # they check every image once, at start
-: "${SAVE_STEPS:=8}"        # updates from one checkpoint to the next
-: "${REPORT_TO:=tensorboard}" # one or several of tensorboard, wandb, swanlab, or none
-: "${OUTPUT:=$ROOT/output/$(basename "$0" .sh)}" # folder of checkpoints and curves
 
 # Where the judge is.
 : "${JUDGE_HOST:=127.0.0.1}" # one address or several, separated by spaces, all on JUDGE_PORT
@@ -26,7 +25,11 @@
 : "${DEEPEYES_JUDGE_START_WAIT:=1800}" # seconds until the judge must be there; 10 where it runs already
 export_settings DEEPEYES_JUDGE_BASE_URL DEEPEYES_JUDGE_START_WAIT
 
+. "$(dirname "${BASH_SOURCE[0]}")/training_output.sh"
+
 read -ra DATASET_LIST <<<"$DATASETS"
+read -ra DATASET_INFO_LIST <<<"$DATASET_INFO"
+read -ra STOP_LIST <<<"$STOP"
 
 case "$TUNER" in
     # Everything is trained, the vision tower too; ms-swift's default would freeze it.
@@ -52,7 +55,7 @@ TRAINING_ARGUMENTS=(
     --torch_dtype bfloat16
     --external_plugins "$PLUGIN"
 
-    --custom_dataset_info "$ROOT/dataset_info.json"
+    --custom_dataset_info "$ROOT/dataset_info.json" "${DATASET_INFO_LIST[@]}"
     --dataset "${DATASET_LIST[@]}"
     --dataset_num_proc "$DATA_PROCESSES"
     --dataloader_num_workers 4
@@ -82,11 +85,7 @@ TRAINING_ARGUMENTS=(
     --max_completion_length "$MAX_TURN_TOKENS"
     --completion_length_limit_scope per_round
 
-    --save_strategy steps
-    --save_steps "$SAVE_STEPS"
-    --save_total_limit 2
-    --logging_steps 1
-    --log_completions true
-    --report_to "$REPORT_TO"
-    --output_dir "$OUTPUT"
+    "${OUTPUT_ARGUMENTS[@]}"
 )
+# ms-swift decodes a turn from its tokens, which hold the string, so a call is read as ever.
+[ "${#STOP_LIST[@]}" = 0 ] || TRAINING_ARGUMENTS+=(--stop_words "${STOP_LIST[@]}")

@@ -18,6 +18,9 @@ set_megatron_arguments() {
         --lr "$LEARNING_RATE"
         --lr_decay_style constant
         --train_iters "$STEPS"
+        --no_save_optim "$SAVE_ONLY_MODEL"
+        --wandb_project "$REPORT_PROJECT"
+        --wandb_exp_name "$REPORT_NAME"
 
         --micro_batch_size "$BATCH"
         # In trajectories. All of an update are generated at once: Megatron's `steps_per_generation`

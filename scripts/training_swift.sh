@@ -15,6 +15,8 @@ SWIFT_ARGUMENTS=(
     --warmup_ratio 0
     --max_steps "$STEPS"
     --ddp_timeout "$DDP_TIMEOUT"
+    --save_only_model "$SAVE_ONLY_MODEL"
+    --run_name "$REPORT_NAME"
 )
 [ "$DEEPSPEED" = none ] || SWIFT_ARGUMENTS+=(--deepspeed "$DEEPSPEED")
 

@@ -115,9 +115,11 @@ class Settings(BaseSettings):
     max_images: int = Field(default=32, ge=1)  # per trajectory, sources and crops
     max_context: int | None = Field(default=None, ge=1)  # tokens; None: what the engine says
     mask_over_turn: bool = False  # mark what ran out of turns, context or images as truncated
+    # Decoding, resizing and PNG compression release the GIL: more than cores only cost memory.
+    image_threads: int = Field(default_factory=lambda: min(8, os.cpu_count() or 1), ge=1)
     picture_cache_gb: float = Field(default=4.0, gt=0)  # decoded views kept in memory, per process
 
-    log_dir: Path | None = None
+    log_dir: Path | None = None  # `none` too: nowhere
     log_sample: float = Field(default=1.0, ge=0, le=1)  # share of the groups that is written
     log_max_gb: float = Field(default=20.0, gt=0)  # 10^9 bytes; then the oldest go
 
@@ -130,6 +132,12 @@ class Settings(BaseSettings):
         if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
             raise ValueError("one or several http:// or https:// addresses, separated by commas")
         return urls
+
+    @field_validator("log_dir", mode="before")
+    @classmethod
+    def _no_log(cls, value: object) -> object:
+        """`none`, where a script would choose a directory; an empty one would be the current."""
+        return None if value in ("", "none") else value
 
     @field_validator("judge_api_key")
     @classmethod

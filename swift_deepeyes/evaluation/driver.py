@@ -21,8 +21,6 @@ from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.settings import Settings
 from swift_deepeyes.tools import Toolbox
 
-_IMAGE_THREADS = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -55,7 +53,7 @@ class Driver:
             max_images=settings.max_images,
             max_turns=config.max_turns,
         )
-        self._threads = ThreadPoolExecutor(_IMAGE_THREADS, thread_name_prefix="images")
+        self._threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="images")
 
     def close(self) -> None:
         """End the threads."""

@@ -40,9 +40,6 @@ from swift_deepeyes.tools import toolbox_of_row
 
 logger = logging.getLogger(__name__)
 
-# Decoding, resizing and PNG compression release the GIL; more threads than cores only cost memory.
-_WORKERS = min(8, os.cpu_count() or 1)
-
 _SERVER_RANK = "SWIFT_ROLLOUT_DP_RANK"  # `swift rollout` has one scheduler for each
 
 
@@ -72,7 +69,9 @@ class DeepEyesScheduler(Scheduler):
         self._has_warned = False
         self._starter = EpisodeStarter(process.settings)
         self._count_tokens = TokenCounter(self.tokenizer)
-        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deepeyes")
+        self._threads = ThreadPoolExecutor(
+            process.settings.image_threads, thread_name_prefix="deepeyes"
+        )
         process.scheduler = self
         if self.infer_engine is not None and os.environ.get(_SERVER_RANK, "0") == "0":
             introduce_rollout(self)

@@ -62,7 +62,10 @@ def run(script: Path, tmp_path: Path, *words: str, **env: str) -> subprocess.Com
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", str(script), *words],
-        env=clean | {"PATH": path, "CALL": str(tmp_path / "call.json")} | env,
+        env=clean
+        | {"PATH": path, "CALL": str(tmp_path / "call.json")}
+        | {"OUTPUT": str(tmp_path / "output")}
+        | env,
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -105,7 +108,8 @@ def update_size(call: Call) -> int:
     per_step = call.gpus * args.per_device_train_batch_size
     assert args.gradient_accumulation_steps % args.steps_per_generation == 0
     # Without a validation set ms-swift does not evaluate.
-    sizes = SimpleNamespace(**vars(args) | {"eval_strategy": "no"}, world_size=call.gpus)
+    evaluation = {"eval_strategy": args.eval_strategy or "no"}
+    sizes = SimpleNamespace(**vars(args) | evaluation, world_size=call.gpus)
     RolloutTrainerArgumentsMixin._init_generation_batch_params(sizes)
     assert sizes.generation_batch_size == per_step * args.steps_per_generation
     return per_step * args.gradient_accumulation_steps

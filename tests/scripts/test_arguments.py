@@ -16,7 +16,7 @@ from tests.scripts.captured import SCRIPTS, recorded, run, stand_in
 
 NODES = {"MASTER_ADDR": "one", "NODE_RANK": "0", "JUDGE_HOST": "j1"}
 COMMANDS = ["deploy_judge", "rollout", "ray_node", "train_colocate", "train_server"]
-COMMANDS += ["train_megatron", "train_ray"]
+COMMANDS += ["train_megatron", "train_ray", "evaluate"]
 RUNS = sorted(path.stem for path in (SCRIPTS / "runs").glob("*.sh"))
 
 
@@ -60,17 +60,17 @@ def test_servers_too(capture: Any, script: str, passed: str) -> None:
 
 def test_ray_reads_them_from_its_file(tmp_path: Path) -> None:
     passed = ["--lr", "5e-7", "--train.x=2", "--dynamic_sample", "--stop_words", "a b", "c"]
-    call = recorded(SCRIPTS / "train_ray.sh", tmp_path, OUTPUT=str(tmp_path / "first"))
+    call = recorded(SCRIPTS / "train_ray.sh", tmp_path, OUTPUT=str(tmp_path / "first/run"))
     first = yaml.safe_load(Path(call.words[-1]).read_text())
-    result = run(SCRIPTS / "train_ray.sh", tmp_path, *passed, OUTPUT=str(tmp_path / "second"))
+    result = run(SCRIPTS / "train_ray.sh", tmp_path, *passed, OUTPUT=str(tmp_path / "second/run"))
     assert result.returncode == 0, result.stderr
-    second = yaml.safe_load((tmp_path / "second/ray.yaml").read_text())
+    second = yaml.safe_load((tmp_path / "second/run/ray.yaml").read_text())
     changed = {key: value for key, value in second.items() if first.get(key) != value}
     assert changed == {
         "lr": "5e-7",
         "dynamic_sample": True,
         "stop_words": ["a b", "c"],
-        "output_dir": str(tmp_path / "second"),
+        "output_dir": str(tmp_path / "second/run"),
         "train": first["train"] | {"x": 2},
     }
     (_, *words), _ = json.loads((tmp_path / "call.json").read_text())
@@ -99,8 +99,9 @@ def test_help_of_a_run_has_its_header_and_its_values(tmp_path: Path, name: str) 
     result = run(script, tmp_path, "--help")
     assert result.returncode == 0 and "Hardware: " in result.stdout
     assert "where ROLE is one of: " in result.stderr
-    result = run(script, tmp_path, "train", "--help", STEPS="7")
+    result = run(script, tmp_path, "train", "--help", STEPS="7", OUTPUT="")
     assert "\n  STEPS=7\n" in result.stdout
+    assert f"\n  OUTPUT={SCRIPTS.parent}/output/{name}\n" in result.stdout
     text = script.read_text()
     for variable, value in re.findall(r'^: "\$\{([A-Z]\w+):=([^}]+)\}"', text, re.M):
         if variable in settings(SCRIPTS / "train_server.sh"):
@@ -127,6 +128,7 @@ def test_a_dry_run_prints_what_a_run_would_start(tmp_path: Path, script: str) ->
     """Pasted into an empty environment, it starts the same command with the same settings."""
     path, *role = script.split()
     env = {"DEEPEYES_SCORING": "official", "DEEPEYES_JUDGE_API_KEY": "secret", **NODES}
+    env["OUTPUT"] = str(tmp_path / "output")
     words = [*role, "--stop_words", "a b", "it's"]
     call = recorded(SCRIPTS / path, tmp_path, *words, **env)
     (tmp_path / "call.json").unlink()

@@ -135,7 +135,6 @@ def test_trainer_and_header_agree(capture: Any, name: str) -> None:
     assert ("lora" in plan) == (call.args.tuner_type == "lora")
     assert ("offload" in plan) == (call.args.deepspeed == "zero3_offload")
     assert ("colocate" in plan) == (call.args.vllm_mode == "colocate")
-    assert call.args.output_dir.endswith(f"output/{name}")
     if "colocate" in plan:
         assert int(plan.get("max-turns", "5")) == call.args.max_turns
         context = int(plan.get("max-prompt", "8192")) + int(plan.get("max-response", "20480"))
