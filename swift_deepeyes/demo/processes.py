@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
@@ -81,24 +82,24 @@ def swift_program() -> Path:
     return Path(sys.executable).parent / "swift"
 
 
-class SwiftProcess:
-    """One running `swift` command, in its own process group, its output in a file."""
+class CommandProcess:
+    """One running command, in its own process group, its output in a file."""
 
     def __init__(
         self,
-        arguments: Sequence[str],
+        command: Sequence[str],
         log: Path,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start `swift <arguments>`; `environment` is laid over `swift_environment()`."""
+        """Start the command; `environment` is laid over `swift_environment()`."""
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
-        self.arguments = list(arguments)
+        self.command = list(command)
         self._mark = f"{_MARK}={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [str(swift_program()), *self.arguments],
+                self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -106,7 +107,7 @@ class SwiftProcess:
                 start_new_session=True,
             )
 
-    def __enter__(self) -> SwiftProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -162,6 +163,11 @@ class SwiftProcess:
         """Everything written so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the command's group, as a terminal does for Ctrl-C."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
     def stop(self) -> None:
         """End the command and all of its children: politely first, then not."""
         self._signal(signal.SIGTERM)
@@ -175,8 +181,7 @@ class SwiftProcess:
             time.sleep(_POLL_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+        self.signal_group(number)
         for child in self.children:
             with contextlib.suppress(ProcessLookupError):
                 if os.getpgid(child) != self._process.pid:
@@ -191,7 +196,21 @@ class SwiftProcess:
 
     def _complaint(self, what: str) -> str:
         tail = "\n".join(self.read_log().splitlines()[-40:])
-        return f"`swift {self.arguments[0]}` {what}. Its log is {self.log}; its end:\n{tail}"
+        name = " ".join([Path(self.command[0]).name, *self.command[1:2]])
+        return f"`{name}` {what}. Its log is {self.log}; its end:\n{tail}"
+
+
+class SwiftProcess(CommandProcess):
+    """One running `swift` command."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `swift <arguments>`; `environment` is laid over `swift_environment()`."""
+        super().__init__([str(swift_program()), *arguments], log, environment)
 
 
 def _processes_with(mark: str) -> Iterator[int]:
