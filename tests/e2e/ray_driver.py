@@ -2,7 +2,8 @@
 
 The driver is where the scheduler and the rewards run. Its rollout replicas are replaced by a policy
 that zooms and then answers; everything else, from the configuration to the encoded batch, is real.
-Arguments: the configuration, and JSON of what the toy needs instead. Prints what came of it.
+Arguments: the configuration, the toy, its `dataset_info.json`, an output folder. Prints what came
+of it. For the tests, and for `scripts/rehearse.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,31 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
-from swift_deepeyes.demo import cpu_support
+from swift_deepeyes.demo import commands, cpu_support
 from swift_deepeyes.demo.toy import wording
 from tests.scripts.megatron_arguments import StandIns
 
-sys.meta_path.insert(0, StandIns())
-cpu_support.install()
+PROMPTS, GENERATIONS = 4, 2
+
+
+def toy_changes(toy: str, info: str, output: str) -> dict[str, Any]:
+    """What the toy needs instead of what the configuration says."""
+    arguments = commands.toy_arguments(Path(toy))
+    return {arguments[i][2:]: arguments[i + 1] for i in range(0, len(arguments), 2)} | {
+        "custom_dataset_info": [info],
+        "dataset": [commands.DATASET],
+        "external_plugins": [str(commands.PLUGIN), str(commands.TOY_PLUGIN)],
+        "output_dir": output,
+        "global_batch_size": PROMPTS * GENERATIONS,
+        "num_generations": GENERATIONS,
+        "vllm_max_model_len": 1024,
+        "max_length": 1024,
+        "dataset_num_proc": 1,
+        "check_model": False,
+    }
 
 
 def made_trainer(path: str, changes: dict[str, Any]) -> Any:
@@ -67,7 +85,10 @@ class Policy:
 
 
 def main() -> None:
-    trainer = made_trainer(sys.argv[1], json.loads(sys.argv[2]))
+    sys.meta_path.insert(0, StandIns())
+    cpu_support.install()
+    config, toy, info, output = sys.argv[1:]
+    trainer = made_trainer(config, toy_changes(toy, info, output))
     trainer._distribute_to_replicas = Policy(trainer.template.tokenizer)
     prompts = trainer.expand_for_generation(next(trainer._data_iter))
     samples = trainer._postprocess_rollout(prompts, trainer._generate(prompts))

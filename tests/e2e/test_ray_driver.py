@@ -9,33 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import swift_environment
+from tests.e2e.ray_driver import GENERATIONS, PROMPTS
 from tests.e2e.toy import Toy
 from tests.scripts.captured import SCRIPTS, recorded
 
 pytestmark = pytest.mark.e2e
-PROMPTS, GENERATIONS = 4, 2
 
 
 def test_a_batch_goes_through_rays_driver(toy: Toy, tmp_path: Path) -> None:
     script = SCRIPTS / "runs/7b_ray.sh"
     call = recorded(script, tmp_path, "train", OUTPUT=str(tmp_path / "out"))
-    arguments = commands.toy_arguments(toy.checkpoint)
-    changes = {arguments[i][2:]: arguments[i + 1] for i in range(0, len(arguments), 2)} | {
-        "custom_dataset_info": [str(toy.options.data.resolve() / "dataset_info.json")],
-        "dataset": [commands.DATASET],
-        "external_plugins": [str(commands.PLUGIN), str(commands.TOY_PLUGIN)],
-        "output_dir": str(tmp_path / "out"),
-        "global_batch_size": PROMPTS * GENERATIONS,
-        "num_generations": GENERATIONS,
-        "vllm_max_model_len": 1024,
-        "max_length": 1024,
-        "dataset_num_proc": 1,
-        "check_model": False,
-    }
+    info = toy.options.data.resolve() / "dataset_info.json"
+    words = [call.words[-1], str(toy.checkpoint), str(info), str(tmp_path / "out")]
     result = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.ray_driver", call.words[-1], json.dumps(changes)],
+        [sys.executable, "-m", "tests.e2e.ray_driver", *words],
         cwd=SCRIPTS.parent,
         env=swift_environment({"DEEPEYES_JUDGE": "rule"}),
         capture_output=True,
