@@ -2,7 +2,8 @@
 
 With the stable recipe, what they ended is not trained on.
 
-`--max_length` is a little above the longest prompt, so every second turn is beyond it.
+`--max_length` is a little above the longest prompt, so every second turn is beyond it. With `left`
+here, which no script of ours passes; with `delete`, as they have it, in `test_rehearsal.py`.
 """
 
 from __future__ import annotations
@@ -97,12 +98,11 @@ def longest_prompt(toy: Toy) -> int:
     return len(template.encode(prompt)["input_ids"])
 
 
-@pytest.mark.parametrize("strategy", ["delete", "left"])
 def test_max_length_far_below_the_conversation(
-    toy: Toy, longest_prompt: int, strategy: str, tmp_path: Path
+    toy: Toy, longest_prompt: int, tmp_path: Path
 ) -> None:
     limit = longest_prompt + 8
-    run = train(toy, tmp_path, max_length=str(limit), truncation_strategy=strategy)
+    run = train(toy, tmp_path, max_length=str(limit), truncation_strategy="left")
     assert len(run.rewards) == 1 and len(run.trajectories) == 16
     # Conversations end by themselves, and are beyond the limit for vLLM and for the trainer.
     assert run.stops[StopReason.CONTEXT_FULL] == 0 and run.stops[StopReason.ANSWERED]

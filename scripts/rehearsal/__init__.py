@@ -1,0 +1,1 @@
+"""What `scripts/rehearse.py` runs: every script for real, with a toy, at the real run's shape."""
