@@ -10,7 +10,7 @@ require_command() {
         # shellcheck source=/dev/null
         . "$ROOT/.venv/bin/activate"
     fi
-    command -v "$1" >/dev/null || die "the command $1 is missing: pip install -e '${ROOT}[gpu]'"
+    command -v "$1" >/dev/null || die "the command $1 is missing: pip install -e '${ROOT}[gpu]' -c '$ROOT/scripts/constraints-gpu.txt'"
 }
 
 # A comma-separated list of the first $1 devices.

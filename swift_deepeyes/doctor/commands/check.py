@@ -12,10 +12,12 @@ from swift_deepeyes.doctor.commands.pixels import check_pixels
 from swift_deepeyes.doctor.commands.processes import running_commands
 from swift_deepeyes.doctor.commands.sampling import check_sampling
 from swift_deepeyes.doctor.commands.source import CommandTextError, read_source
-from swift_deepeyes.doctor.commands.waiting import check_waiting
+from swift_deepeyes.doctor.commands.waiting import STEP_TIME, check_waiting
 from swift_deepeyes.doctor.finding import Finding, failed, ok, skipped
 from swift_deepeyes.doctor.hardware import find_gpus
 from swift_deepeyes.doctor.tried import ms_swift_version
+from swift_deepeyes.record.reader import read_metrics
+from swift_deepeyes.record.record import METRICS_FILE
 
 CHECK = "commands"
 HOW = (
@@ -37,6 +39,7 @@ def check_commands(values: Sequence[str], *, running: bool, log: Path | None) ->
     ms_swift = ms_swift_version()
     return [
         *findings,
+        *([] if log is None else _check_log(log)),
         ok(CHECK, "; ".join(map(str, commands))),
         *check_pixels(commands),
         *check_lengths(commands),
@@ -44,6 +47,13 @@ def check_commands(values: Sequence[str], *, running: bool, log: Path | None) ->
         *check_lora(commands, ms_swift),
         *check_waiting(commands, find_gpus(), log),
     ]
+
+
+def _check_log(log: Path) -> list[Finding]:
+    if any(STEP_TIME in line.values for line in read_metrics(log).items):
+        return []
+    fix = "pass a run's DEEPEYES_LOG_DIR, after its first step"
+    return [failed("log", f"no step's time is in {log / METRICS_FILE}", fix)]
 
 
 def _read(values: Sequence[str]) -> tuple[list[Command], list[Finding]]:

@@ -10,6 +10,7 @@ from packaging.version import Version
 from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
+from swift_deepeyes.doctor.commands.check import check_commands
 from swift_deepeyes.doctor.commands.command import Command
 from swift_deepeyes.doctor.commands.lengths import check_lengths
 from swift_deepeyes.doctor.commands.lora import check_async_engine, check_lora
@@ -222,6 +223,12 @@ class TestWaiting:
         trainer, server = both("--model /nowhere/model")
         (finding,) = check_waiting([trainer, server], [GPU], None)
         assert finding.health is Health.SKIPPED and "--log" in finding.fix
+
+
+def test_a_log_without_steps_is_said(tmp_path: Path) -> None:
+    findings = check_commands([TRAINER, ROLLOUT], running=False, log=tmp_path / "none")
+    (finding,) = [one for one in findings if one.check == "log"]
+    assert finding.health is Health.FAILED and "none/metrics.jsonl" in finding.text
 
 
 def test_the_command_line() -> None:
