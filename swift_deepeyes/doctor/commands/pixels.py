@@ -62,8 +62,6 @@ def _compare(trainer: Command, server: Command) -> Iterator[Finding]:
         yield ok(CHECK, f"the same for trainer and rollout server: {told}")
         return
     for name in dict.fromkeys(names):
-        told = [
-            f"{side} has {found.get(name, 'none')}"
-            for side, found in zip(sides, (one, other), strict=True)
-        ]
-        yield failed(CHECK, f"{name}: {' and '.join(told)}", _FIX)
+        ours, theirs = (found.get(name, "none") for found in (one, other))
+        text = f"{name}: {trainer} has {ours} and {server} has {theirs}"
+        yield failed(CHECK, text, _FIX)
