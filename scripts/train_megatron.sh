@@ -12,6 +12,8 @@
 #   `rewards/DeepEyesTool/mean`, `rewards/DeepEyesAccuracy/mean` and `rewards/DeepEyesFormat/mean`.
 # - DEEPEYES_LOG_DIR works without advantages; rows carry no prompt id, so all trajectories appear as
 #   one group: leave DEEPEYES_LOG_SAMPLE at 1.
+# - RESUME goes on with weights, optimizer, step and row (replacements of long prompts begin anew);
+#   what DEEPEYES_LOG_DIR holds of steps that are trained again is there twice.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 : "${DEEPEYES_LOG_SAMPLE:=1}" # share of the prompts that is written: here all, for the reason above

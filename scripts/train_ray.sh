@@ -12,6 +12,7 @@
 #   of your own (`env_name`) are out of reach.
 # - `--max_length` bounds whole conversations: the engines are in processes without plugins and check
 #   every turn against it. So it is the context, and prompts have no limit of their own.
+# - RESUME goes on with weights, optimizer and step; the driver draws its rows from the first again.
 # - There is no evaluation, no `deepeyes/...` curves, no alarms, and DEEPEYES_LOG_DIR writes every
 #   trajectory as step 0 and one group. Watch `DeepEyesTool` and `DeepEyesAccuracy` in the log.
 set -euo pipefail

@@ -36,4 +36,5 @@ set_megatron_arguments() {
         --recompute_method uniform
         --recompute_num_layers 1
     )
+    add_resume_arguments megatron
 }

@@ -46,4 +46,5 @@ set_batch_arguments() {
             BATCH_ARGUMENTS+=(--max_grad_norm $((micro_steps / MICRO_STEPS_PER_GENERATION)))
             ;;
     esac
+    add_resume_arguments swift
 }

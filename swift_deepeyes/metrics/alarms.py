@@ -7,9 +7,10 @@ in `alarm_texts`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from swift_deepeyes.frozen import FrozenModel
 from swift_deepeyes.metrics.alarm_texts import Signal, describe
 from swift_deepeyes.metrics.alarm_triggers import SPANS, Fall, History, Level, Rise, Trigger
 from swift_deepeyes.metrics.counts import (
@@ -71,6 +72,13 @@ class Alarm:
         return f"DeepEyes alarm at step {self.step}: {self.what}"
 
 
+class Observation(FrozenModel):
+    """What was watched in a step: of each signal `hits` and `total` of its share."""
+
+    step: int
+    shares: Mapping[Signal, tuple[float, float]]
+
+
 class Watch:
     """Sees every step of a run and says what is wrong, each thing once."""
 
@@ -78,12 +86,21 @@ class Watch:
         self._triggers = triggers
         self._histories = {signal: History(trigger) for signal, trigger in triggers.items()}
         self.active: set[Signal] = set()
+        self.observed: list[Observation] = []
+        """Everything that was seen: what `recall` of a resumed run is given."""
+
+    def recall(self, observed: Iterable[Observation]) -> None:
+        """Be as after these steps: with what was usual then, and what was told then."""
+        for one in observed:
+            self.observe(one.step, {name: Share(*parts) for name, parts in one.shares.items()})
 
     def observe(self, step: int, shares: Mapping[Signal, Share]) -> list[Alarm]:
         """Take one step in and return the new alarms. A share of nothing is no observation.
 
         What a share's total counts must be independent: groups, not the rollouts in them.
         """
+        parts = {signal: (share.hits, share.total) for signal, share in shares.items()}
+        self.observed.append(Observation(step=step, shares=parts))
         seen = [signal for signal, share in shares.items() if share.total > 0]
         for signal in seen:
             self._histories[signal].add(shares[signal])

@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from accelerate.utils import gather_object
@@ -24,31 +23,24 @@ from swift_deepeyes.metrics.alarms import Watch, watched
 from swift_deepeyes.metrics.counts import ACTIVE_ALARMS, JUDGE_SECONDS, PREFIX, worth_a_curve
 from swift_deepeyes.metrics.share import Share
 from swift_deepeyes.metrics.sums import MetricSums, merged
+from swift_deepeyes.ms_swift.beginning import Beginning, hide_later_curves, own_the_log
 from swift_deepeyes.ms_swift.checks.pixels import remember_views
 from swift_deepeyes.ms_swift.compat import add_callback, equip
+from swift_deepeyes.ms_swift.memory import RunMemory, keep, recall
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.recorder import Told
 from swift_deepeyes.ms_swift.records import EVAL, TRAIN, BatchPlace
 from swift_deepeyes.ms_swift.resampling import watch_resampling
-from swift_deepeyes.ms_swift.speech.banner import Facts, versions
+from swift_deepeyes.ms_swift.resuming import drawn, follow_rows
+from swift_deepeyes.ms_swift.run_info import run_info
+from swift_deepeyes.ms_swift.speech.banner import Facts
 from swift_deepeyes.ms_swift.speech.speech import Speech
-from swift_deepeyes.record.record import AlarmLine, RunInfo
+from swift_deepeyes.record.record import AlarmLine
 
 logger = logging.getLogger(__name__)
 
 NAME = "deepeyes_metrics"
 _EQUAL_GROUPS = "frac_reward_zero_std"  # ms-swift's own name
-_PRIVATE = {"judge_base_url", "judge_api_key", "log_dir"}
-_TOLD_SETTINGS = (
-    "learning_rate",
-    "num_generations",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "max_steps",
-    "temperature",
-    "beta",
-    "seed",
-)
 
 
 class DeepEyesMetrics(TrainerCallback):
@@ -67,16 +59,19 @@ class DeepEyesMetrics(TrainerCallback):
         self._speech = Speech()
         process.recorder.locate = self._locate
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Agree on a name for this run, and say and write what it is."""
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **kwargs: Any
+    ) -> None:
+        """Agree on a name for this run, go on where it was, and say and write what it is."""
         equip(self.trainer)
         watch_resampling(self.trainer, process.recorder.keep)
         process.remember_arguments(args)
         remember_views(self.trainer)
         self._run = gather_object([self._run])[0]
+        beginning = self._begin(state, train_dataloader)
         if state.is_world_process_zero:
-            facts = self._speech.introduce(self.trainer, self.args)
-            process.recorder.guard(lambda: self._write_run(facts))
+            facts = self._speech.introduce(self.trainer, self.args, beginning)
+            process.recorder.guard(lambda: self._write_run(facts, beginning.step))
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The first one says when the steps of this run begin, also of a resumed one."""
@@ -90,10 +85,12 @@ class DeepEyesMetrics(TrainerCallback):
         """Bring the step's metrics into the log that the trainer is about to write."""
         self._speech.reach(state.global_step)
         process.recorder.finish(self._tell)
-        if process.recorder.batches == 0:  # no reward of ours, on any rank
-            return
-        tally = _over_ranks()
-        process.recorder.guard(lambda: self._report(state.global_step, tally))
+        if process.recorder.batches:  # else there is no reward of ours, on any rank
+            tally = _over_ranks()
+            process.recorder.guard(lambda: self._report(state.global_step, tally))
+            self._remember(state)
+        if getattr(control, "should_save", False):
+            process.recorder.settle()
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The same for a step of evaluation, without alarms."""
@@ -108,13 +105,37 @@ class DeepEyesMetrics(TrainerCallback):
             return
         process.recorder.guard(lambda: self._write_line(state.global_step, logs))
         self._speech.say_step(state.global_step, state.max_steps, logs)
+        if getattr(control, "should_save", False):
+            process.recorder.settle()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Wait for the disk."""
         process.recorder.guard(process.recorder.close)
 
-    def _write_run(self, facts: Facts) -> None:
-        process.recorder.write_run(_run_info(self.args, self.trainer, facts))
+    def _begin(self, state: Any, rows: Any) -> Beginning:
+        """Be where the run was after the step that is done, on every rank; then own the log."""
+        memory, accelerator = recall(state) if state.global_step else None, self.trainer.accelerator
+        known = memory or RunMemory()
+        if rows is not None:
+            before = known.drawn_by(accelerator.process_index, accelerator.num_processes)
+            follow_rows(self.trainer, rows, state.global_step, before)
+        process.recorder.guard(lambda: self._watch.recall(known.observed))
+        self._curves.update(known.curves)
+        moved, aside = own_the_log(self._run, state.global_step)
+        if state.global_step:
+            hide_later_curves(self.trainer, state.global_step)
+        checkpoint = getattr(self.args, "resume_from_checkpoint", None)
+        return Beginning(state.global_step, checkpoint, memory is not None, moved, aside)
+
+    def _remember(self, state: Any) -> None:
+        """Have the next checkpoint know what this run must not forget; every rank takes part."""
+        of_ranks = gather_object([drawn(self.trainer)])
+        observed, curves = tuple(self._watch.observed), tuple(sorted(self._curves))
+        memory = RunMemory(observed=observed, curves=curves, drawn=tuple(of_ranks))
+        process.recorder.guard(lambda: keep(state, memory))
+
+    def _write_run(self, facts: Facts, step: int) -> None:
+        process.recorder.write_run(run_info(self.args, self.trainer, facts, step))
 
     def _write_line(self, step: int, logs: Mapping[str, Any]) -> None:
         if step != self._line_step:
@@ -256,19 +277,3 @@ def _is_dynamic(trainer: Any) -> bool:
 
 def _run_id(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%m%d%H%M%S")
-
-
-def _run_info(args: Any, trainer: Any, facts: Facts) -> RunInfo:
-    # Addresses, keys and paths stay out: people pass log directories on.
-    chosen = process.settings.model_dump(mode="json", exclude_defaults=True, exclude=_PRIVATE)
-    told = {f"DEEPEYES_{name.upper()}": value for name, value in chosen.items()}
-    told |= {name: getattr(args, name, None) for name in _TOLD_SETTINGS}
-    told |= {**versions(), **facts}
-    told["max_steps"] = trainer.state.max_steps  # also where only epochs are set
-    told["reward_funcs"] = " ".join(trainer.reward_func_names)
-    return RunInfo(
-        kind=TRAIN,
-        name=Path(str(args.output_dir)).name,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        settings={name: str(value) for name, value in told.items() if value is not None},
-    )

@@ -22,6 +22,7 @@ from swift_deepeyes.metrics.counts import judge_sums, masked_sums, sums_of
 from swift_deepeyes.metrics.sums import MetricSums
 from swift_deepeyes.ms_swift.records import BatchPlace, images_of, record_of
 from swift_deepeyes.record.record import AlarmLine, LoggedTrajectory, MetricsLine, RunInfo
+from swift_deepeyes.record.superseded import set_aside
 from swift_deepeyes.record.writer import Quota, Staged, TrajectoryLog
 from swift_deepeyes.scoring.row import ScoredRow
 from swift_deepeyes.scoring.score import SampleScore
@@ -136,6 +137,35 @@ class Recorder:
         self.guard(write)
         self.kept = ()
 
+    @property
+    def is_first_of_machine(self) -> bool:
+        """Whether this process does what one of a machine is enough for."""
+        return _number("LOCAL_RANK", 0) == 0
+
+    def set_aside(self, step: int, name: str) -> int:
+        """Move the log's lines of steps after this one to `superseded/NAME`; returns how many."""
+        if self.log_folder is None:
+            return 0
+        try:
+            return set_aside(self.log_folder, step, name)
+        except OSError as error:
+            logger.error(
+                "What %s, which is DEEPEYES_LOG_DIR, holds of steps after %s cannot be set aside: "
+                "they will be there twice (training goes on): %s",
+                self.log_folder,
+                step,
+                error,
+            )
+            return 0
+
+    def settle(self) -> None:
+        """Wait until the log has all of the step: a checkpoint is about to be written of it."""
+        if self._log is not None and not self._log.settle():
+            logger.warning(
+                "A checkpoint is written before its step is in the log, which is slow or failed: "
+                "a run that is resumed there may lack trajectories"
+            )
+
     def write_run(self, info: RunInfo) -> None:
         """Say in the log directory what the run is."""
         if (log := self._open_log()) is not None:
@@ -215,7 +245,7 @@ class Recorder:
                 rank=_number("RANK", 0),
                 ranks=_number("WORLD_SIZE", 1),
                 limit_bytes=int(self._settings.log_max_gb * _GIGABYTE),
-                prunes=_number("LOCAL_RANK", 0) == 0,
+                prunes=self.is_first_of_machine,
             )
             self._log = TrajectoryLog(folder, quota)
             atexit.register(self.close)

@@ -3,7 +3,8 @@
 Lines are read by `reader`, with its tolerance; here is only which bytes are new. A line counts when
 its end is there: what a writer has begun is read at the next look. Of the trajectories that are
 there at the first look only the last ones are read, as a log may hold gigabytes of them; metrics
-and alarms are small and are read from their beginning.
+and alarms are small and are read from their beginning. A file that became shorter has lost lines
+that were superseded: what it still has was read.
 """
 
 from __future__ import annotations
@@ -131,8 +132,9 @@ class LogFollower:
     def _place(self, file: Path, status: os.stat_result, lines: BinaryIO) -> _Place:
         """Where to go on, with `lines` brought there: always the beginning of a line."""
         place = self._places.get(file)
-        if place is None or place.inode != status.st_ino or place.offset > status.st_size:
+        if place is None or place.inode != status.st_ino:
             place = self._places[file] = _Place(status.st_ino)
+        place.offset = min(place.offset, status.st_size)
         if place.offset and not self._has_looked:
             lines.seek(place.offset - 1)
             place.offset += len(lines.readline()) - 1  # the line that the tail cuts

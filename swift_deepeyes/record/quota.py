@@ -12,7 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from swift_deepeyes.record.record import IMAGES_FOLDER, TRAJECTORIES_FOLDER
+from swift_deepeyes.record.record import (
+    IMAGES_FOLDER,
+    SUPERSEDED_FOLDER,
+    TRAJECTORIES_FOLDER,
+)
 
 _KEPT_SHARE = 0.9
 """Pruning goes a little below the limit, so that it is not due again at once."""
@@ -42,11 +46,12 @@ class _File:
 
 
 def prune(folder: Path, limit_bytes: int) -> int:
-    """Remove what is too much, oldest first; returns how many bytes went.
+    """Remove what is too much, what was superseded first, then the oldest; returns how many bytes.
 
     The youngest file of lines stays, whatever its size.
     """
     lines = sorted(_files(folder / TRAJECTORIES_FOLDER), key=lambda file: file.modified)
+    lines = [*_superseded(folder), *lines]
     images = sorted(_files(folder / IMAGES_FOLDER), key=lambda file: file.modified)
     size = sum(file.size for file in [*lines, *images])
     if size <= limit_bytes:
@@ -58,6 +63,12 @@ def prune(folder: Path, limit_bytes: int) -> int:
         while images and images[0].modified < needed_since:
             removed += _remove(images.pop(0))
     return removed
+
+
+def _superseded(folder: Path) -> list[_File]:
+    folders = (folder / SUPERSEDED_FOLDER).glob(f"*/{TRAJECTORIES_FOLDER}")
+    files = (file for one in folders for file in _files(one))
+    return sorted(files, key=lambda file: file.modified)
 
 
 def _remove(file: _File) -> int:

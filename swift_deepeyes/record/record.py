@@ -5,7 +5,8 @@ A log directory holds
 - `images/<sha256 prefix>.png` (or `.jpg`, …): every image once, whoever shows it;
 - `metrics.jsonl`: one `MetricsLine` a training step, written by rank 0;
 - `alarms.jsonl`: one `AlarmLine` an alarm, written by rank 0;
-- `run.json`: what the run was (`RunInfo`).
+- `run.json`: what the run was (`RunInfo`);
+- `superseded/*/`: a log directory each, of steps that were trained again (`superseded`).
 Evaluation writes the same format, so one viewer shows both.
 """
 
@@ -25,6 +26,7 @@ IMAGES_FOLDER = "images"
 METRICS_FILE = "metrics.jsonl"
 ALARMS_FILE = "alarms.jsonl"
 RUN_FILE = "run.json"
+SUPERSEDED_FOLDER = "superseded"
 
 LOG_FORMAT = 2
 """The format of a line. It grows when a reader of the one before would misread a line.
@@ -96,9 +98,13 @@ class AlarmLine(FrozenModel):
 
 
 class RunInfo(FrozenModel):
-    """What a log directory is about: `kind` is `train` or `eval`, `settings` are for people."""
+    """What a log directory is about: `kind` is `train` or `eval`, `settings` are for people.
+
+    `resumed_at`: the step after which this run writes, 0 of one that began anew; None: not known.
+    """
 
     kind: str
     name: str
     started: str
+    resumed_at: int | None = None
     settings: Mapping[str, str] = {}

@@ -46,6 +46,7 @@ _FILES_PER_LIMIT = 16
 """A process begins a new file of lines often enough that pruning goes in steps of this size."""
 
 _CLOSE_SECONDS = 60.0
+_SETTLE_POLL_SECONDS = 0.05
 
 _MAX_DEPTH = 400
 """Of nested arguments: readers of JSON stop somewhere beyond."""
@@ -76,7 +77,7 @@ class Staged:
 
 
 class TrajectoryLog:
-    """The writer of one process. All methods return at once and none raises."""
+    """The writer of one process. No method raises, and but for `settle` all return at once."""
 
     def __init__(self, folder: Path, quota: Quota | None = None) -> None:
         self._folder = folder
@@ -114,6 +115,18 @@ class TrajectoryLog:
         """Say what the run is."""
         content = info.model_dump_json(indent=2).encode() + b"\n"
         self._put(lambda: write_whole(self._folder / RUN_FILE, content))
+
+    def settle(self, seconds: float = _CLOSE_SECONDS) -> bool:
+        """Wait until what was given so far is written; False where it takes longer than this."""
+        until, done = time.monotonic() + seconds, threading.Event()
+        while not self._has_failed and not self._put(done.set):
+            if time.monotonic() > until:
+                return False
+            time.sleep(_SETTLE_POLL_SECONDS)
+        while not self._has_failed and not done.wait(_SETTLE_POLL_SECONDS):
+            if time.monotonic() > until:
+                return False
+        return not self._has_failed
 
     def close(self) -> None:
         """Write what is waiting, and end. May be called twice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -68,7 +68,7 @@ class RunState:
         self._metrics: dict[int, dict[str, float]] = {}
         self._counts: dict[int, MetricSums] = defaultdict(MetricSums)
         self._recent: deque[LoggedTrajectory] = deque(maxlen=_KEPT_TRAJECTORIES)
-        self._seen = 0
+        self._seen: Counter[int] = Counter()  # trajectories by step
         self._alarms: deque[AlarmLine] = deque(maxlen=_KEPT_ALARMS)
         self._pace = Pace()
         self._written: float | None = None
@@ -80,6 +80,8 @@ class RunState:
         self._skipped.add(new.skipped)
         if new.run != self._run:
             self._run, self._pace = new.run, Pace()
+            if new.run is not None and new.run.resumed_at is not None:
+                self._forget_after(new.run.resumed_at)
         self._alarms.extend(new.alarms)
         steps = [line.step for line in new.metrics if self._take_metrics(line)]
         self._take_trajectories(new.trajectories)
@@ -102,12 +104,24 @@ class RunState:
             written=self._written,
             curves=curves_of(steps),
             trajectories=tuple(self._one_of_each_prompt()),
-            seen=self._seen,
+            seen=self._seen.total(),
             alarms=tuple(self._alarms),
             active_alarms=int(values.get(ACTIVE_ALARMS, 0)),
             is_counted=is_counted,
             skipped=self._skipped,
         )
+
+    def _forget_after(self, step: int) -> None:
+        """The run was resumed there: what was read of later steps is superseded."""
+        for by_step in (self._metrics, self._counts, self._seen):
+            for later in [one for one in by_step if one > step]:
+                del by_step[later]
+        for lines in (self._recent, self._alarms):
+            kept = [line for line in lines if line.step <= step]
+            lines.clear()
+            lines.extend(kept)
+        if self._step is not None:
+            self._step = min(self._step, step)
 
     def _lines(self, steps: Sequence[int]) -> Iterator[str]:
         metrics, total = self._metrics or self._counted(), _total(self._run)
@@ -130,7 +144,7 @@ class RunState:
         """By step, as files of several ranks come one after the other."""
         ordered = sorted(items, key=lambda item: item.step)
         self._recent.extend(ordered)
-        self._seen += len(ordered)
+        self._seen.update(item.step for item in ordered)
         if not self._metrics:
             for item in ordered:
                 if item.split == TRAIN or not _is_training(self._run):

@@ -95,6 +95,7 @@ def test_a_file_in_the_place_of_another_is_read_from_its_beginning(tmp_path: Pat
     write_lines(tmp_path, [make_item(2)])
     assert ids(follower.look()) == ["item-2"]
     file.write_bytes(b"")
+    assert ids(follower.look()) == []
     write_lines(tmp_path, [make_item(3, text="")])
     assert ids(follower.look()) == ["item-3"]
     other = write_lines(tmp_path, [make_item(4), make_item(5)], "new.part")

@@ -1,4 +1,4 @@
-"""What `swift rlhf` is asked of a run before it loads its model: names, masking and the judge.
+"""What `swift rlhf` is asked of a run before it loads its model: names, masks, checkpoint, judge.
 
 ms-swift itself looks up scheduler and rewards when model and data are loaded, and ends with a bare
 `AssertionError`.
@@ -13,6 +13,7 @@ from typing import Any
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift.checks.correction import warn_of_correction
 from swift_deepeyes.ms_swift.checks.masking import MaskingError, check_masking
+from swift_deepeyes.ms_swift.checks.resume import ResumeError, check_resume
 from swift_deepeyes.ms_swift.compat import multi_turns, orms
 from swift_deepeyes.ms_swift.process import tell_launcher
 from swift_deepeyes.ms_swift.rewards import meet_judge_of
@@ -23,14 +24,15 @@ class UnknownNameError(DeepEyesError, ValueError):
 
 
 def check_run(args: Any) -> None:
-    """Raises `UnknownNameError` or `MaskingError`, or `JudgeError` where a reward needs a judge."""
+    """Raises the first error of `UnknownNameError`, `MaskingError`, `ResumeError`, `JudgeError`."""
     scheduler = getattr(args, "multi_turn_scheduler", None)
     try:
         _check("--multi_turn_scheduler", [scheduler] if scheduler else [], multi_turns)
         _check("--reward_funcs", getattr(args, "reward_funcs", None) or [], orms)
         check_masking(args)
         warn_of_correction(args)
-    except (UnknownNameError, MaskingError) as error:
+        check_resume(args)
+    except (UnknownNameError, MaskingError, ResumeError) as error:
         tell_launcher(error)
         raise
     meet_judge_of(args)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from swift_deepeyes import __version__
+from swift_deepeyes.ms_swift.beginning import ANEW, Beginning
 from swift_deepeyes.ms_swift.compat import INSTALLED, Scheduler
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.speech.console import say
@@ -34,7 +35,13 @@ def versions() -> Facts:
     return {"swift-deepeyes": __version__, "ms-swift": str(INSTALLED)}
 
 
-def introduce_run(scheduler: Any, args: Any, template: Any, has_reward: bool) -> Facts:
+def introduce_run(
+    scheduler: Any,
+    args: Any,
+    template: Any,
+    has_reward: bool,
+    beginning: Beginning = ANEW,
+) -> Facts:
     """Say what a training run is, and return that without addresses and paths.
 
     `has_reward`: a reward of ours asks the judge. `template` None: the scheduler's, if any.
@@ -43,8 +50,9 @@ def introduce_run(scheduler: Any, args: Any, template: Any, has_reward: bool) ->
     with _harmless():
         if template is None and isinstance(scheduler, Scheduler):
             template = scheduler.template
-        facts = _training_facts(describe_scheduler(scheduler, args), template, has_reward)
-        say(_aligned(_with_places(facts)))
+        of_run = _training_facts(describe_scheduler(scheduler, args), template, has_reward)
+        facts = beginning.facts | of_run
+        say(_aligned(_with_places(facts | beginning.shown)))
     return facts
 
 

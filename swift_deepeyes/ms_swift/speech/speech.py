@@ -8,6 +8,7 @@ from typing import Any
 
 from swift_deepeyes.metrics.pace import Pace
 from swift_deepeyes.metrics.step_line import step_line
+from swift_deepeyes.ms_swift.beginning import Beginning
 from swift_deepeyes.ms_swift.compat import Scheduler
 from swift_deepeyes.ms_swift.rewards import reward_classes
 from swift_deepeyes.ms_swift.speech.banner import Facts, introduce_run
@@ -22,7 +23,7 @@ class Speech:
         self._speaks = False
         self._said_step = -1
 
-    def introduce(self, trainer: Any, args: Any) -> Facts:
+    def introduce(self, trainer: Any, args: Any, beginning: Beginning) -> Facts:
         """Say what the run is, and return it."""
         own = {reward.__name__ for reward in reward_classes().values()}
         has_reward = not own.isdisjoint(trainer.reward_func_names)
@@ -30,7 +31,8 @@ class Speech:
         self._speaks = has_reward or isinstance(scheduler, Scheduler)
         if not self._speaks:
             return {}
-        return introduce_run(scheduler, args, getattr(trainer, "template", None), has_reward)
+        template = getattr(trainer, "template", None)
+        return introduce_run(scheduler, args, template, has_reward, beginning)
 
     def reach(self, step: int) -> None:
         """So many steps are done now."""
