@@ -129,10 +129,13 @@ class DeepEyesMetrics(TrainerCallback):
 
     def _remember(self, state: Any) -> None:
         """Have the next checkpoint know what this run must not forget; every rank takes part."""
-        of_ranks = gather_object([drawn(self.trainer)])
-        observed, curves = tuple(self._watch.observed), tuple(sorted(self._curves))
-        memory = RunMemory(observed=observed, curves=curves, drawn=tuple(of_ranks))
-        process.recorder.guard(lambda: keep(state, memory))
+        of_ranks = tuple(gather_object([drawn(self.trainer)]))
+
+        def remember() -> None:
+            observed, curves = tuple(self._watch.observed), tuple(sorted(self._curves))
+            keep(state, RunMemory(observed=observed, curves=curves, drawn=of_ranks))
+
+        process.recorder.guard(remember)
 
     def _write_run(self, facts: Facts, step: int) -> None:
         process.recorder.write_run(run_info(self.args, self.trainer, facts, step))

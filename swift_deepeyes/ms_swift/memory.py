@@ -33,8 +33,9 @@ class RunMemory(FrozenModel):
 
 
 def keep(state: Any, memory: RunMemory) -> None:
-    """Have the trainer's next checkpoint hold it."""
-    state.stateful_callbacks[_KEY] = {"args": {}, "attributes": memory.model_dump(mode="json")}
+    """Have the trainer's next checkpoint hold it, where its state has a place for that."""
+    if isinstance(getattr(state, "stateful_callbacks", None), dict):
+        state.stateful_callbacks[_KEY] = {"args": {}, "attributes": memory.model_dump(mode="json")}
 
 
 def recall(state: Any) -> RunMemory | None:

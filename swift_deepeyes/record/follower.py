@@ -85,6 +85,12 @@ class LogFollower:
         files = trajectory_files(self.path)
         if not self._has_looked:
             self._skip_to_tails(files)
+        for gone in self._places.keys() - {
+            *files,
+            self.path / METRICS_FILE,
+            self.path / ALARMS_FILE,
+        }:
+            del self._places[gone]  # another file may get its name, and its inode
         skipped = Skipped()
         trajectories = [one for file in files for one in self._new(file, LoggedTrajectory, skipped)]
         metrics = self._new(self.path / METRICS_FILE, MetricsLine, skipped)

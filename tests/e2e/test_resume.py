@@ -165,7 +165,11 @@ def test_curves_go_on(undisturbed: Ran, resumed: Ran) -> None:
     for name in ("learning_rate", "epoch", "num_turns"):
         pairs = [(a.values.get(name), b.values.get(name)) for a, b in zip(one, other, strict=True)]
         print(name, pairs)
-    print(json.dumps([[dict(a.values)["reward"], dict(b.values)["reward"]] for a, b in zip(one, other)]))
+    print(
+        json.dumps(
+            [[dict(a.values)["reward"], dict(b.values)["reward"]] for a, b in zip(one, other)]
+        )
+    )
 
 
 def texts(log: LogDirectory) -> Any:
