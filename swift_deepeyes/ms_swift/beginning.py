@@ -72,7 +72,10 @@ def own_the_log(run: str, step: int) -> tuple[int, Path | None]:
 
 def hide_later_curves(trainer: Any, step: int) -> None:
     """Have TensorBoard forget what it was told of later steps: they come again."""
-    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+    from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped]
+        Event,
+        SessionLog,
+    )
 
     for callback in trainer.callback_handler.callbacks:
         writer = getattr(callback, "tb_writer", None)

@@ -116,10 +116,10 @@ class RunState:
         for by_step in (self._metrics, self._counts, self._seen):
             for later in [one for one in by_step if one > step]:
                 del by_step[later]
-        for lines in (self._recent, self._alarms):
-            kept = [line for line in lines if line.step <= step]
-            lines.clear()
-            lines.extend(kept)
+        for recent in [one for one in self._recent if one.step > step]:
+            self._recent.remove(recent)
+        for alarm in [one for one in self._alarms if one.step > step]:
+            self._alarms.remove(alarm)
         if self._step is not None:
             self._step = min(self._step, step)
 

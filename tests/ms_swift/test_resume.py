@@ -11,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+import transformers
 from accelerate import Accelerator, skip_first_batches
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
-from transformers import TrainerState
+from transformers import TrainerState, TrainingArguments
 from trl.trainer.grpo_trainer import RepeatSampler
 
 from swift_deepeyes.metrics.alarm_texts import Signal
@@ -117,6 +119,64 @@ def test_within_a_generation_later_ones_begin_where_they_did(per_update: int) ->
         before = Run(per_update, has_long_prompts=False).train(step)
         after = Run(per_update, step, has_long_prompts=False).train(until)
         assert before + after == undisturbed, step
+
+
+class RowsTrainer(transformers.Trainer):
+    """Transformers' own loop, over ms-swift's loader; keeps the rows that each step is given."""
+
+    def __init__(self, folder: Path, **arguments: Any) -> None:
+        chosen = TrainingArguments(
+            str(folder),
+            use_cpu=True,
+            gradient_accumulation_steps=4,
+            save_steps=1,
+            report_to=[],
+            disable_tqdm=True,
+            **arguments,
+        )
+        chosen.max_epochs = None  # ms-swift's, which changes transformers' own callbacks
+        super().__init__(torch.nn.Linear(1, 1), chosen)
+        self.met: list[tuple[int, list[int]]] = []
+        self._step = 0
+        self.truncated_resample_iterator = cyclic_iter(loader(seed=4))
+
+    def get_train_dataloader(self) -> Any:
+        return loader(seed=3)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        if self._step % (ITERATIONS * PER_GENERATION) == 0:
+            self.met.append((self.state.global_step + 1, inputs))
+            self.met[-1][1].extend(next(self.truncated_resample_iterator))
+        self._step += 1
+        return torch.zeros(())
+
+
+class FollowRows(transformers.TrainerCallback):
+    def __init__(self, trainer: Any) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        memory = recall(state) or RunMemory()
+        before = memory.drawn_by(0, 1)
+        follow_rows(self.trainer, given["train_dataloader"], state.global_step, before)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        keep(state, RunMemory(drawn=(drawn(self.trainer),)))
+
+
+def run_rows(folder: Path, steps: int, checkpoint: Path | None = None) -> list[Any]:
+    trainer = RowsTrainer(folder, max_steps=steps)
+    trainer.add_callback(FollowRows(trainer))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return trainer.met
+
+
+def test_transformers_own_loop_resumes_with_the_rows_of_an_undisturbed_run(tmp_path: Path) -> None:
+    steps = 12  # of an epoch: 5
+    undisturbed = run_rows(tmp_path, steps)
+    for step in (2, 5, 8):
+        met = run_rows(tmp_path / "other", steps, tmp_path / f"checkpoint-{step}")
+        assert met == undisturbed[step:], step
 
 
 def test_without_our_part_a_later_epoch_repeats_the_first() -> None:
