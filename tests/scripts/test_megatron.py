@@ -26,6 +26,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Call]:
         "server": call("7b_megatron", "train"),
         "colocate": call("7b_megatron", "train", ROLLOUT="colocate"),
         "lora": call("7b_megatron", "train", TUNER="lora"),
+        "stable": call("7b_megatron", "train", RECIPE="stable"),
         "ray": call("7b_ray", "train"),
         "head": call("7b_ray", "node"),
         "worker": call("7b_ray", "node", RAY_HEAD="one"),
@@ -36,7 +37,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Call]:
 def answers(calls: dict[str, Call]) -> dict[str, Any]:
     """One process for all: the imports take most of the time."""
     commands: dict[str, Any] = {}
-    for name in ("server", "colocate", "lora"):
+    for name in ("server", "colocate", "lora", "stable"):
         assert (calls[name].program, calls[name].command) == ("megatron", "rlhf")
         commands[name] = calls[name].words[1:], calls[name].gpus
     commands["ray"] = calls["ray"].words[-1]
@@ -67,6 +68,20 @@ def test_every_flag_is_known_and_trains_as_elsewhere(answers: dict[str, Any], na
     assert len(args["dataset"]) == 3
     tuner = "lora" if name == "lora" else "full"
     assert (args["tuner_type"], args["freeze_vit"]) == (tuner, tuner == "lora")
+
+
+def test_the_stable_recipe_is_known_there_too(answers: dict[str, Any]) -> None:
+    paper, stable = answers["server"]["args"], answers["stable"]["args"]
+    assert answers["stable"]["unknown"] == []
+    changed = {name: value for name, value in stable.items() if paper[name] != value}
+    del changed["output_dir"]  # each call has its own
+    assert changed == {
+        "epsilon_high": 0.28,
+        "dynamic_sample": True,
+        "loss_type": "dapo",
+        "overlong_filter": True,
+        "rollout_importance_sampling_mode": "token_truncate",
+    }
 
 
 def test_updates_are_of_the_size_that_the_headers_say(answers: dict[str, Any]) -> None:
