@@ -88,5 +88,12 @@ TRAINING_ARGUMENTS=(
 
     "${OUTPUT_ARGUMENTS[@]}"
 )
-# ms-swift decodes a turn from its tokens, which hold the string, so a call is read as ever.
-[ "${#STOP_LIST[@]}" = 0 ] || TRAINING_ARGUMENTS+=(--stop_words "${STOP_LIST[@]}")
+# ms-swift decodes a turn from its tokens, which hold the string, so a call is read as ever. A string
+# in a thought ends the turn too, without an action. ms-swift puts the end-of-turn token, which was
+# not sampled, behind a stopped turn and trains on it: then it has one log-probability too few for
+# the importance-sampling correction, and leaves that out without a word (4.6.0).
+if [ -n "$STOP" ]; then
+    [ "$IMPORTANCE_SAMPLING" = none ] ||
+        die "STOP turns the importance-sampling correction off: set IMPORTANCE_SAMPLING=none, or no STOP"
+    TRAINING_ARGUMENTS+=(--stop_words "${STOP_LIST[@]}")
+fi

@@ -109,6 +109,12 @@ def test_stop_strings(capture: Any, script: str) -> None:
     assert capture(script, STOP=stop).args.stop_words == ["</tool_call>", "</answer>"]
 
 
+def test_stop_strings_and_the_correction_exclude_each_other(tmp_path: Path) -> None:
+    """Run with the toy: with stop strings ms-swift 4.6.0 logs no `rollout_correction/`."""
+    result = run(SCRIPTS / "train_colocate.sh", tmp_path, STOP="</answer>", RECIPE="stable")
+    assert result.returncode == 1 and "set IMPORTANCE_SAMPLING=none" in result.stderr
+
+
 def test_sglang_serves_the_judge(capture: Any, tmp_path: Path) -> None:
     args = capture("deploy_judge.sh", ENGINE="sglang").args
     assert (args.infer_backend, args.sglang_tp_size) == ("sglang", 4)
