@@ -22,6 +22,8 @@ COMMANDS = [(page.name, command) for page in PAGES for command in page.commands]
 # Variables of ms-swift, torchrun and the hub that stand before a command in a README.
 OTHERS = {"MAX_PIXELS", "OUTPUT", "NODE_RANK", "SOURCE", "HOST", "LLM_AS_A_JUDGE_BASE"}
 
+OF_EVERY_SCRIPT = {"--help", "--dry-run"}
+
 
 def ours(words: list[str]) -> None:
     group: Any = typer.main.get_command(app)
@@ -48,8 +50,11 @@ def bash(words: list[str]) -> None:
     if script.parent.name == "runs":
         roles = re.findall(r"(\w+)=\w+\.sh", script.read_text())
         assert words[1] in roles
-    for option in (word for word in words[1:] if word.startswith("--")):
-        assert option in script.read_text(), option
+    options = {word for word in words[1:] if word.startswith("--")} - OF_EVERY_SCRIPT
+    if words[1:2] == ["train"]:  # which go to ms-swift
+        swift(["rlhf", *(word for word in words[2:] if word not in OF_EVERY_SCRIPT)])
+    else:
+        assert all(option in script.read_text() for option in options), options
 
 
 def python(words: list[str]) -> None:
@@ -60,7 +65,9 @@ def python(words: list[str]) -> None:
 
 
 def pip(words: list[str]) -> None:
-    (extras,) = re.findall(r"\[([\w,]+)\]", words[-1])
+    (extras,) = re.findall(r"\[([\w,]+)\]", " ".join(words))
+    if "-c" in words:
+        assert (ROOT / words[words.index("-c") + 1]).is_file()
     for extra in extras.split(","):
         assert re.search(rf"^{extra} = \[", PYPROJECT, re.M), extra
 
@@ -112,6 +119,8 @@ def test_the_commands_were_found() -> None:
         "swift rlhf --rlhf_type grpo --modell x",
         "bash scripts/none.sh",
         "bash scripts/runs/7b_1_node.sh trian",
+        "bash scripts/runs/7b_1_node.sh train --learning_rat 5e-7",
+        "pip install -e '.[gpu]' -c scripts/none.txt",
         "pip install -e '.[gpus]'",
         "DEEPEYES_JUGDE=rule swift-deepeyes doctor",
     ],
