@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -11,7 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from swift.arguments import DeployArguments
+from swift.utils import parse_args
+from typer.main import get_command
 
+from swift_deepeyes.cli.main import app
 from tests.scripts.captured import SCRIPTS, run, stand_in
 
 SCRIPT = SCRIPTS / "evaluate.sh"
@@ -42,7 +47,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def commands(output: str) -> list[list[str]]:
     """The commands of a dry run, without `env` and what follows it."""
     lines = output.replace(" \\\n", " ").splitlines()
-    return [line.split() for line in lines if " deploy " in line or " eval " in line]
+    return [shlex.split(line) for line in lines if " deploy " in line or " eval " in line]
 
 
 def test_the_base_model_comes_first_then_the_checkpoint(tmp_path: Path, checkpoint: Path) -> None:
@@ -59,6 +64,19 @@ def test_the_base_model_comes_first_then_the_checkpoint(tmp_path: Path, checkpoi
         assert words[-2:] == ["--limit", "5"]
     assert "--checkpoint" not in ask_base  # a name on the hub says what it is
     assert ask_after[ask_after.index("--checkpoint") + 1] == str(checkpoint)
+
+
+def test_both_commands_are_understood(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By ms-swift's own parser and by ours; nothing is started."""
+    monkeypatch.setattr(DeployArguments, "__post_init__", lambda self: None)
+    result = run(SCRIPT, tmp_path, str(checkpoint), "--dry-run", MAX_PIXELS="401408")
+    server, ask, *_ = commands(result.stdout)
+    args, unknown = parse_args(DeployArguments, server[server.index("deploy") + 1 :])
+    assert unknown == [] and args.host == "127.0.0.1"
+    context = get_command(app).commands["eval"].make_context("eval", ask[ask.index("eval") + 1 :])  # type: ignore[attr-defined]
+    assert (context.params["benchmark"], context.params["max_pixels"]) == ("vstar", 401408)
 
 
 def test_adapters_are_merged(tmp_path: Path, checkpoint: Path) -> None:
