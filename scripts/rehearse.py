@@ -107,7 +107,7 @@ def one(script: Script, folder: Path, options: Options) -> Result:
             # A script by itself trains as the runs that start it do: what is new is its values.
             rehearse(stage, result, stops=script.run is not None)
     except DeepEyesError as error:
-        result.problems.append(str(error))
+        result.problems.append(str(error).partition("\n")[0])  # the rest is the end of a log
     result.seconds = time.monotonic() - start
     return result
 
