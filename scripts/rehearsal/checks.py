@@ -63,8 +63,8 @@ def limits_met(log: LogDirectory, rows: Rows, scale: Scale) -> tuple[list[str], 
 
 
 def _is_beyond_the_prompts_limit(one: LoggedTrajectory, rows: Rows, scale: Scale) -> bool:
-    """Before its last turn, where an engine that checks it would raise."""
-    prompt = rows.prompt_tokens.get(str(one.index), 0)
+    """In text before its last turn, where an engine that checks it would raise."""
+    prompt = rows.text_tokens.get(str(one.index), 0)
     return prompt + sum(one.turn_tokens[:-1]) > scale.prompt
 
 
@@ -88,7 +88,7 @@ def whole_log(log: LogDirectory, rows: Rows, steps: int) -> Iterator[str]:
     if set(groups.values()) != {GENERATIONS}:
         yield f"groups of {sorted(set(groups.values()))} trajectories, not of {GENERATIONS}"
     seen = {str(one.index) for one in log.trajectories}
-    if missing := sorted(set(rows.prompt_tokens) - rows.over - seen):
+    if missing := sorted(set(rows.text_tokens) - rows.over - seen):
         yield f"rows that were never trained on: {', '.join(missing)}"
 
 

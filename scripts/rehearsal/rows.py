@@ -34,20 +34,22 @@ _KINDS = (
     *("free", "mistakes", "turns", "context"),
 )
 _NEAR = {"context", "long", "chart"}  # kinds whose prompt is just under the limit
+# A limit of ms-swift's counts text: what is long by its image never meets it.
+_SMALL_IMAGES = {"images", "long"}
 _SLACK = 8  # tokens below the limit
 _SMALL = (56, 56)  # pixels of each of many images
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What was written. `prompt_tokens` by index, images expanded; `over` are beyond the limit."""
+    """What was written. `text_tokens` of the prompts by index; `over` are beyond the limit."""
 
-    prompt_tokens: dict[str, int]
+    text_tokens: dict[str, int]
 
     @property
     def over(self) -> set[str]:
         """Rows that ms-swift must replace by others."""
-        return {index for index in self.prompt_tokens if index.startswith("over")}
+        return {index for index in self.text_tokens if index.startswith("over")}
 
 
 def write_rows(folder: Path, checkpoint: Path, scale: Scale, count: int) -> Rows:
@@ -79,12 +81,12 @@ def write_rows(folder: Path, checkpoint: Path, scale: Scale, count: int) -> Rows
 def _row(
     row: dict[str, Any], kind: str, index: str, scale: Scale, count: Callable[[str], int]
 ) -> tuple[dict[str, Any], int]:
-    """A toy row with other images and a longer question."""
+    """A toy row with other images and a longer question, and the tokens of its prompt's text."""
     width, height = scale.view
-    side = _SMALL if kind == "images" else (width, height)
+    side = _SMALL if kind in _SMALL_IMAGES else (width, height)
     images = scale.max_images - 1 if kind == "images" else 1
     # Twice as large: the model sees it reduced to the limit.
-    source = side if kind == "images" else (2 * width, 2 * height)
+    source = side if kind in _SMALL_IMAGES else (2 * width, 2 * height)
     png = _resized(row["images"][0]["bytes"], source)
     row["images"] = [{"bytes": png, "path": None}] * images
     question = row["extra_info"]["question"]
@@ -108,7 +110,7 @@ def _row(
         row["reward_model"]["ground_truth"] = row["extra_info"]["answer"] = (
             f"The pattern on the ball is {row['extra_info']['answer']}."
         )
-    return row, tokens
+    return row, tokens - image_tokens
 
 
 def _resized(png: bytes, size: tuple[int, int]) -> bytes:
