@@ -14,29 +14,15 @@ epoch has had. Three things it does not know (read and run in ms-swift 4.6.0, tr
 
 from __future__ import annotations
 
-import inspect
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from accelerate.data_loader import get_sampler, skip_first_batches
 
-logger = logging.getLogger(__name__)
+from swift_deepeyes.ms_swift.reserve import Reserve, copies_of_a_row, loader_of
 
 _RESERVES = ("truncated_resample_iterator", "dynamic_resample_iterator")  # of the trainer
-
-
-class Reserve(Iterator[Any]):
-    """Rows in reserve, which knows how many batches were drawn from it in the whole run."""
-
-    def __init__(self, rows: Iterator[Any], drawn: int = 0) -> None:
-        self._rows, self.drawn = rows, drawn
-
-    def __next__(self) -> Any:
-        batch = next(self._rows)
-        self.drawn += 1
-        return batch
 
 
 def drawn(trainer: Any) -> dict[str, int]:
@@ -48,8 +34,8 @@ def drawn(trainer: Any) -> dict[str, int]:
 def follow_rows(trainer: Any, rows: Any, step: int, drawn_before: Mapping[str, int]) -> None:
     """Bring sampler, micro-steps and reserves to where they are after `step` steps.
 
-    `rows`: the trainer's loader of training data, not begun. A new run, at step 0, changes nothing
-    but that its reserves are counted from now on.
+    `rows`: the trainer's loader of training data, not begun. In a new run, at step 0, all are there
+    already; but its reserves are counted from now on, and give whole groups. Raises `ReserveError`.
     """
     if step and not trainer.args.ignore_data_skip:
         _advance(trainer, rows, step)
@@ -57,7 +43,10 @@ def follow_rows(trainer: Any, rows: Any, step: int, drawn_before: Mapping[str, i
         reserve = getattr(trainer, name, None)
         if reserve is not None and not isinstance(reserve, Reserve):
             before = drawn_before.get(name, 0)
-            setattr(trainer, name, Reserve(_from_batch(reserve, before), before))
+            loader = loader_of(reserve)
+            rows_in_reserve = _round(loader, before) if before else reserve
+            copies = copies_of_a_row(trainer, loader)
+            setattr(trainer, name, Reserve(rows_in_reserve, before, copies))
 
 
 def _advance(trainer: Any, rows: Any, step: int) -> None:
@@ -67,14 +56,6 @@ def _advance(trainer: Any, rows: Any, step: int) -> None:
     _shuffle(rows, epochs)
     if hasattr(trainer, "_step"):
         trainer._step = epochs * len(rows) + updates_of_epoch * per_update
-
-
-def _from_batch(reserve: Iterator[Any], batches: int) -> Iterator[Any]:
-    """The reserve from a batch on: ms-swift's is a generator that goes round over a loader."""
-    if not batches:
-        return reserve
-    loader = inspect.getgeneratorlocals(reserve).get("iterable")  # type: ignore[arg-type]
-    return _round(loader, batches)
 
 
 def _round(loader: Any, batches: int) -> Iterator[Any]:
