@@ -43,7 +43,7 @@ class Reserve(Iterator[Any]):
 
 
 def loader_of(reserve: Iterator[Any]) -> Any:
-    """The loader that ms-swift's generator goes round over. Raises `ReserveError` if it is empty."""
+    """The loader that ms-swift's generator goes round. Raises `ReserveError` if it is empty."""
     loader = inspect.getgeneratorlocals(reserve)["iterable"]  # type: ignore[arg-type]
     with contextlib.suppress(TypeError):  # a stream has no length
         if not len(loader):
