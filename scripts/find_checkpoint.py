@@ -3,9 +3,10 @@
     python3 scripts/find_checkpoint.py auto output/7b_1_node
     python3 scripts/find_checkpoint.py output/7b_1_node/v0-20261128/checkpoint-16 output/7b_1_node
 
-Prints three lines: the checkpoint, its step, and the folder that the run goes on in. That is the
-checkpoint's own; it is empty where whole checkpoints of later steps lie there, which the run would
-write over. `auto` takes the newest whole one in FOLDER or in a version folder of ms-swift below it,
+Prints four lines: the checkpoint, its step, the folder that the run goes on in, and the trajectory
+log that it goes on with. The folder is the checkpoint's own; it is empty where whole checkpoints of
+later steps lie there, which the run would write over. The log is the one in FOLDER whose run.json
+names the checkpoint's folder; empty where there is none. `auto` takes the newest whole one in FOLDER or in a version folder of ms-swift below it,
 and prints nothing where there is none. A checkpoint is whole when everything that ms-swift wrote
 can be read to its end: a killed run leaves the newest one half-written.
 """
@@ -116,6 +117,17 @@ def folder_to_go_on_in(checkpoint: Path, step: int) -> str:
     return str(checkpoint.parent)
 
 
+def log_of(checkpoint: Path, output: Path) -> str:
+    """The trajectory log of the run that saved it; not a later run's that was begun anew."""
+    for file in sorted(output.glob("log*/run.json")):
+        try:
+            if json.loads(file.read_bytes())["name"] == checkpoint.parent.name:
+                return str(file.parent)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""
+
+
 def find(wanted: str, output: Path) -> tuple[Path, int] | None:
     """The checkpoint and its step. Raises `BrokenError` where the one wanted is not whole."""
     if wanted != "auto":
@@ -133,7 +145,8 @@ def main() -> None:
     except BrokenError as error:
         sys.exit(f"error: RESUME={wanted} is not a whole checkpoint: {error}")
     if found is not None:
-        print(*found, folder_to_go_on_in(*found), sep="\n")
+        log = log_of(found[0], Path(output))
+        print(*found, folder_to_go_on_in(*found), log, sep="\n")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,12 @@
 
 : "${RESUME:=}" # a checkpoint to go on from, or auto: the newest whole one in OUTPUT, else begin anew
 
-# add_resume_arguments swift|megatron: RESUME's arguments, behind the others of TRAINING_ARGUMENTS.
-add_resume_arguments() {
-    local found checkpoint step folder
+# Of the checkpoint that is gone on from: itself, its step, its folder, its trajectory log.
+RESUMED=()
+
+# find_resumed: sets RESUMED for RESUME and OUTPUT; empty where the run begins anew.
+find_resumed() {
+    local found
     [ -n "$RESUME" ] || return 0
     # What it skips, it says itself.
     found="$(python3 "$ROOT/scripts/find_checkpoint.py" "$RESUME" "$OUTPUT")" || exit 1
@@ -15,7 +18,13 @@ add_resume_arguments() {
         echo "RESUME=auto: there is no whole checkpoint in $OUTPUT; the run begins anew" >&2
         return
     fi
-    { read -r checkpoint && read -r step && read -r folder || true; } <<<"$found"
+    mapfile -t RESUMED <<<"$found"
+}
+
+# add_resume_arguments swift|megatron: RESUME's arguments, behind the others of TRAINING_ARGUMENTS.
+add_resume_arguments() {
+    [ ${#RESUMED[@]} != 0 ] || return 0
+    local checkpoint="${RESUMED[0]}" step="${RESUMED[1]}" folder="${RESUMED[2]:-}"
     if [ "$RESUME" = auto ] && ((step >= STEPS)) && ! has_other_steps; then
         echo "RESUME=auto: $checkpoint is at step $step of STEPS=$STEPS: the run is finished" >&2
         exit 0

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
 : "${OUTPUT:=$ROOT/output/$(basename "$0" .sh)}" # folder of checkpoints, curves and log
+find_resumed
 
 # To go back before a fall of tool use, as the alarm advises, a checkpoint from before it must still
 # be there: it falls for some 10 steps, the alarm takes 5 to 36 (metrics/alarm_triggers.py), and
@@ -14,15 +15,15 @@
 : "${SAVE_ONLY_MODEL:=false}" # true: an eighth of that (7B: 17 GB), but no run goes on from it as it was
 
 # A run that begins anew has a log of its own, log-2 beside an earlier run's log; one that goes on
-# (resume.sh) has the latest.
+# has that run's, or the latest where none is named as its own.
 log_folder() {
-    local number=1 folder="$OUTPUT/log" latest
+    local number=1 folder="$OUTPUT/log" latest=""
     while [ -d "$folder" ]; do
         latest="$folder"
         number=$((number + 1))
         folder="$OUTPUT/log-$number"
     done
-    [ -z "${RESUME:-}" ] || folder="${latest:-$folder}"
+    [ ${#RESUMED[@]} = 0 ] || folder="${RESUMED[3]:-${latest:-$folder}}"
     echo "$folder"
 }
 

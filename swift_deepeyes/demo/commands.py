@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,6 +19,7 @@ WARM_START_BATCH = 16
 GENERATIONS = 8  # per prompt
 ROLLOUTS = 16  # per step
 MAX_TURNS = 3
+KV_CACHE_BYTES = 256 * 2**20  # of 2 kB a token: 128 times the toy's context
 
 
 def toy_arguments(model: Path) -> list[str]:
@@ -36,7 +38,10 @@ def toy_vllm_arguments() -> list[str]:
     return [
         *("--vllm_max_model_len", str(CONTEXT_TOKENS)),
         *("--vllm_enforce_eager", "true"),
+        # What must be free. What is taken is stated in bytes: a share of a large card, or of a large
+        # machine's memory, is tens of gigabytes.
         *("--vllm_gpu_memory_utilization", "0.2"),
+        *("--vllm_engine_kwargs", json.dumps({"kv_cache_memory_bytes": KV_CACHE_BYTES})),
         *("--vllm_limit_mm_per_prompt", '{"image": 8, "video": 0}'),
     ]
 

@@ -17,7 +17,7 @@ from tests.e2e.toy import Toy, with_values, without
 
 COLOCATE_ONLY = (
     *("multi_turn_scheduler", "vllm_mode", "vllm_max_model_len", "vllm_enforce_eager"),
-    *("vllm_gpu_memory_utilization", "vllm_limit_mm_per_prompt"),
+    *("vllm_gpu_memory_utilization", "vllm_engine_kwargs", "vllm_limit_mm_per_prompt"),
 )
 
 

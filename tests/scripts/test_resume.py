@@ -119,6 +119,20 @@ def test_an_earlier_one_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     assert value(call, "--add_version") is None
 
 
+def test_the_log_is_that_of_the_checkpoints_run(tmp_path: Path) -> None:
+    """A run that was begun anew, and died before its first save, has the latest log."""
+    output = tmp_path / "out"
+    checkpoint(output / "v0-1", 8)
+    for log, name in (("log", "v0-1"), ("log-2", "v1-2")):
+        (output / log).mkdir()
+        (output / log / "run.json").write_text(json.dumps({"name": name}))
+    (output / "log-3").mkdir()
+    assert train(tmp_path, "auto").env["DEEPEYES_LOG_DIR"] == str(output / "log")
+    assert train(tmp_path, "").env["DEEPEYES_LOG_DIR"] == str(output / "log-4")
+    (output / "log" / "run.json").write_text("cut off {")
+    assert train(tmp_path, "auto").env["DEEPEYES_LOG_DIR"] == str(output / "log-3")
+
+
 def test_a_finished_run_is_no_error_for_auto(tmp_path: Path) -> None:
     last = checkpoint(tmp_path / "out", STEPS)
     env = {"RESUME": "auto", "OUTPUT": str(tmp_path / "out")}
