@@ -2,6 +2,8 @@
 # Sourced by training.sh: going on from a checkpoint, with the same command and settings as before.
 #   RESUME=auto bash scripts/runs/7b_1_node.sh train     # also the first time: then it begins anew
 #   RESUME=output/7b_1_node/v0-20261128-031500/checkpoint-16 bash scripts/runs/7b_1_node.sh train
+# Start the rollout server again too. One that was being sent weights when its trainer ended waits for
+# the rest of them, and the next trainer waits for it; in any other moment it can be kept.
 
 : "${RESUME:=}" # a checkpoint to go on from, or auto: the newest whole one in OUTPUT, else begin anew
 

@@ -15,6 +15,7 @@ from swift_deepeyes.demo.processes import CommandProcess, free_port
 from swift_deepeyes.record.record import METRICS_FILE
 
 _END_SECONDS = 120.0  # from a signal to the end of all processes
+_WEIGHTS_HAVE_COME = "POST /reset_prefix_cache"  # the last thing before the server generates
 _STEP = re.compile(r"^step (\d+)/\d+  reward ", re.M)
 
 
@@ -39,11 +40,20 @@ class Training:
 
 
 def train_and_stop(stage: Stage, servers: Sequence[Server]) -> Training:
-    """Until something is saved, then a signal: Ctrl-C on one machine, else what schedulers send."""
+    """Until something is saved, then a signal: Ctrl-C on one machine, else what schedulers send.
+
+    A rollout server is kept, so it must have the second step's weights by then: one that waits for
+    the rest of them serves nobody again (resume.sh).
+    """
     number = signal.SIGINT if stage.scale.ranks * stage.scale.nodes == 1 else signal.SIGTERM
     with ExitStack() as stack:
         nodes = [stack.enter_context(node) for node in _start(stage, "train")]
-        is_reached = watch(nodes, servers, stage.options.seconds, lambda: _has_saved(stage))
+        is_reached = watch(
+            nodes,
+            servers,
+            stage.options.seconds,
+            lambda: _has_saved(stage) and _have_weights(servers),
+        )
         stopped = _stop(nodes, number) if is_reached else None
         if not is_reached:
             watch_the_others_end(nodes)
@@ -79,6 +89,11 @@ def _has_saved(stage: Stage) -> bool:
     has_told = metrics.exists() and bool(metrics.read_text().strip())
     # The file that the trainer writes last.
     return has_told and any(stage.output.rglob("checkpoint-1/trainer_state.json"))
+
+
+def _have_weights(servers: Sequence[Server]) -> bool:
+    logs = [server.log for server in servers if server.role == "rollout"]
+    return all(log.count(_WEIGHTS_HAVE_COME) >= 2 for log in logs)
 
 
 def _stop(nodes: Sequence[CommandProcess], number: signal.Signals) -> Stopped:
