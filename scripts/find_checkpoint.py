@@ -6,9 +6,10 @@
 Prints four lines: the checkpoint, its step, the folder that the run goes on in, and the trajectory
 log that it goes on with. The folder is the checkpoint's own; it is empty where whole checkpoints of
 later steps lie there, which the run would write over. The log is the one in FOLDER whose run.json
-names the checkpoint's folder; empty where there is none. `auto` takes the newest whole one in FOLDER or in a version folder of ms-swift below it,
-and prints nothing where there is none. A checkpoint is whole when everything that ms-swift wrote
-can be read to its end: a killed run leaves the newest one half-written.
+names the checkpoint's folder; empty where there is none. `auto` takes the newest whole checkpoint
+in FOLDER or in a version folder of ms-swift below it, and prints nothing where there is none. A
+checkpoint is whole when everything that ms-swift wrote can be read to its end: a killed run leaves
+the newest one half-written.
 """
 
 from __future__ import annotations

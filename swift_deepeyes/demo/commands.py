@@ -38,8 +38,8 @@ def toy_vllm_arguments() -> list[str]:
     return [
         *("--vllm_max_model_len", str(CONTEXT_TOKENS)),
         *("--vllm_enforce_eager", "true"),
-        # What must be free. What is taken is stated in bytes: a share of a large card, or of a large
-        # machine's memory, is tens of gigabytes.
+        # What must be free. What is taken is stated in bytes: a share of a large card, or of a
+        # large machine's memory, is tens of gigabytes.
         *("--vllm_gpu_memory_utilization", "0.2"),
         *("--vllm_engine_kwargs", json.dumps({"kv_cache_memory_bytes": KV_CACHE_BYTES})),
         *("--vllm_limit_mm_per_prompt", '{"image": 8, "video": 0}'),
