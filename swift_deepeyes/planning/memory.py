@@ -157,5 +157,6 @@ def host_memory(setup: Setup) -> HostMemory:
     moved = offloaded_bytes(setup) * ranks // setup.training_gpus
     if setup.mode is Mode.COLOCATE:
         asleep = weight_bytes(setup.model) // setup.engine_gpus
-        moved += ranks * (asleep + (0 if setup.is_offloaded else state_bytes(setup)))
+        each = asleep + (0 if setup.is_offloaded else state_bytes(setup))
+        moved += ranks * each * calibration.MOVED_COPIES
     return HostMemory(processes=int(processes * calibration.HOST_PROCESS), moved=moved)

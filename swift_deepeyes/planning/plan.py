@@ -191,7 +191,7 @@ def _host_figures(setup: Setup) -> Iterator[Figure]:
     yield _calibrated(setup, "processes", used.processes, FigureUnit.BYTES, each)
     how = "states offloaded" if setup.is_offloaded else "nothing"
     if setup.mode is Mode.COLOCATE:
-        how = "vLLM's weights, and the trainer's states"
+        how = "vLLM's weights, and the trainer's states; they take twice their bytes there"
     yield _calibrated(setup, "moved off the GPUs", used.moved, FigureUnit.BYTES, how)
     yield _calibrated(setup, "node sum", used.total, FigureUnit.BYTES, "of one training node")
     if offloaded := memory.offloaded_bytes(setup):

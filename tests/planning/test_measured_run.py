@@ -7,7 +7,7 @@ import pytest
 from swift_deepeyes.planning import calibration, memory, times
 from swift_deepeyes.planning.plan import Certainty, make_plan
 from swift_deepeyes.planning.setup import Mode, Tuning
-from tests.planning.measured_run import MEMORY, SECONDS, SETUP, TOKENS
+from tests.planning.measured_run import LATER, MEMORY, SECONDS, SETUP, TOKENS
 
 MEMORY_TOLERANCE, TIME_TOLERANCE = 0.10, 0.25
 MEAN = memory.training_memory(SETUP, SETUP.mean_tokens)
@@ -66,6 +66,24 @@ def test_a_micro_step_by_its_length() -> None:
     """Of the shortest, the median and the longest trajectory of step 3, in seconds."""
     for tokens, seconds in ((1871, 0.51), (3229, 0.63), (8201, 0.84)):
         assert times.training_seconds(SETUP, tokens) == pytest.approx(seconds, rel=TIME_TOLERANCE)
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_runs_that_nothing_was_calibrated_on(name: str) -> None:
+    run = LATER[name]
+    setup, mean = run.setup, run.setup.mean_tokens
+    assert (mean.total, mean.images) == pytest.approx((run.tokens, run.images), rel=0.06)
+    share = setup.gpu.memory_bytes * setup.vllm_share + calibration.ENGINE_BEYOND_SHARE
+    planned = (
+        memory.training_memory(setup, mean).allocated,
+        memory.training_memory(setup, setup.longest_tokens).allocated,
+        share,
+        memory.host_memory(setup).total,
+    )
+    measured = (run.mean, run.longest, run.vllm, run.host)
+    assert planned == pytest.approx(measured, rel=MEMORY_TOLERANCE)
+    step = times.step_seconds(setup, mean)
+    assert (step.training, step.total) == pytest.approx((run.training, run.step), rel=TIME_TOLERANCE)
 
 
 def test_figures_of_this_kind_are_calibrated_and_of_no_other() -> None:

@@ -118,11 +118,11 @@ def test_a_node_holds_what_leaves_its_gpus() -> None:
     offloaded = Setup(gpus=8, rollout_gpus=4, is_offloaded=True)
     one_node = memory.host_memory(offloaded)
     assert one_node.moved == 16 * 8_292_166_656
-    assert one_node.processes == 8 * 19.5 * GB  # 4 engines and 4 trainers
+    assert one_node.processes == 8 * 5 * GB  # 4 engines and 4 trainers
     two_nodes = memory.host_memory(Setup(gpus=24, rollout_gpus=8, is_offloaded=True))
     assert two_nodes.moved == 8 * 8_292_166_656
     colocate = memory.host_memory(Setup(gpus=8, mode=Mode.COLOCATE))
-    assert colocate.moved == pytest.approx(8 * 2 * 8_292_166_656 + 16 * 8_292_166_656)
+    assert colocate.moved == pytest.approx(2 * (8 * 2 + 16) * 8_292_166_656)
 
 
 def test_a_step_generates_as_often_as_the_waiting_trajectories_allow() -> None:
