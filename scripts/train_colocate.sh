@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The trainer with vLLM on the same GPUs: one node and no rollout server.
 #
-# Hardware: one node of 8 GPUs of 80 GB and some 500 GB of memory for what is moved off the GPUs.
+# Hardware: one node of 8 GPUs of 80 GB and some 640 GB of memory for what is moved off the GPUs.
 # Needs a running judge elsewhere (deploy_judge.sh). Starts `swift rlhf` under torchrun.
 #   JUDGE_HOST=judge-node bash scripts/train_colocate.sh
 #   PROMPTS=64 bash scripts/train_colocate.sh     # a quarter of the paper's update, and of its time

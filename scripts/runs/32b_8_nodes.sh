@@ -11,7 +11,7 @@
 # Update: 256 prompts x 16 generations on 32 GPUs
 # Plan: swift-deepeyes plan --model 32b --gpus 56 --rollout-gpus 24 --tensor-parallel 4 --turns 5 --max-turns 20 --offload
 # Memory: (arithmetic) training "22.6 GB" on average, "62.8 GB" for the longest trajectory, "31.0 GB" of
-#   it logits, and "289.8 GB" of each node's memory; without offload 77 GB, too close to 85. vLLM, on 4
+#   it logits, and "173.8 GB" of each node's memory; without offload 77 GB, too close to 85. vLLM, on 4
 #   GPUs together: "66.9 GB" of weights, "215.9 GB" of KV cache.
 # Time: (arithmetic) on A100 a step of "56 min", the run "74.3 h", "4,162 GPU-hours"; on H100 "23 min",
 #   "30.2 h", "1,690 GPU-hours".

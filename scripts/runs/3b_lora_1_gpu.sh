@@ -13,7 +13,7 @@
 # Memory: (calibrated) training "15.6 GB" on average, "20.8 GB" for the longest trajectory, "7.9 GB" of
 #   it logits (16 bytes an element without DeepSpeed), while vLLM sleeps; generating: "18.9 GB", with
 #   0.6 of the GPU for vLLM ("7.5 GB" of weights, "7.9 GB" of KV cache), the trainer in the machine's
-#   memory ("35.5 GB"). On 48 GB: MAX_PIXELS=2007040 MAX_PROMPT_TOKENS=6144 MAX_RESPONSE_TOKENS=4096
+#   memory ("37.0 GB"). On 48 GB: MAX_PIXELS=2007040 MAX_PROMPT_TOKENS=6144 MAX_RESPONSE_TOKENS=4096
 #   MAX_TURN_TOKENS=2048.
 # Time: (calibrated) on RTX 4090 a step of "413 s", the run "22.9 h"; on A100 "281 s", "15.6 h",
 #   "16 GPU-hours"; on H100 "198 s", "11.0 h", "11 GPU-hours". On an H100 more than half of it is the

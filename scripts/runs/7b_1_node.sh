@@ -10,7 +10,7 @@
 # Update: 256 prompts x 16 generations on 4 GPUs
 # Plan: swift-deepeyes plan --model 7b --gpus 8 --rollout-gpus 4 --offload
 # Memory: (arithmetic) training "15.6 GB" on average, "49.3 GB" for the longest trajectory, "31.0 GB" of
-#   it logits, and "288.7 GB" of the node's memory; without offload 78 GB, too close to 85. vLLM:
+#   it logits, and "172.7 GB" of the node's memory; without offload 78 GB, too close to 85. vLLM:
 #   "16.6 GB" of weights, "54.1 GB" of KV cache.
 # Time: (arithmetic) on A100 a step of "89 min", the run "118.7 h", "950 GPU-hours"; on H100 "47 min",
 #   "62.9 h", "503 GPU-hours". A sixth (A100) to a third (H100) of it moves states to and fro.

@@ -12,7 +12,7 @@
 # Update: 256 prompts x 16 generations on 16 GPUs
 # Plan: swift-deepeyes plan --model 7b --gpus 24 --rollout-gpus 8
 # Memory: (arithmetic) training "19.7 GB" on average, "53.5 GB" for the longest trajectory, "31.0 GB" of
-#   it logits; "156.0 GB" of a node's memory. vLLM: "16.6 GB" of weights, "54.1 GB" of KV cache.
+#   it logits; "40.0 GB" of a node's memory. vLLM: "16.6 GB" of weights, "54.1 GB" of KV cache.
 # Time: (arithmetic) on A100 a step of "21 min", the run "27.7 h", "666 GPU-hours", and the judge adds
 #   "301 s" to a step; on H100 "577 s", "12.8 h", "308 GPU-hours", and "95 s".
 # Watch: deepeyes/crops/share (falls to zero where tool use collapses), deepeyes/judge/latency_p95.

@@ -12,7 +12,7 @@
 # Update: 256 prompts x 16 generations on 32 GPUs
 # Plan: swift-deepeyes plan --model 7b --gpus 48 --rollout-gpus 16
 # Memory: (arithmetic) training "15.6 GB" on average, "49.3 GB" for the longest trajectory, "31.0 GB" of
-#   it logits; "156.0 GB" of a node's memory. vLLM: "16.6 GB" of weights, "54.1 GB" of KV cache. More
+#   it logits; "40.0 GB" of a node's memory. vLLM: "16.6 GB" of weights, "54.1 GB" of KV cache. More
 #   GPUs save little: logits and layers' inputs are one trajectory's.
 # Time: (arithmetic) on A100 a step of "10 min", the run "13.9 h", "668 GPU-hours", and a single judge
 #   would add "301 s" to each step; on H100 "290 s", "6.4 h", "309 GPU-hours", and "95 s".

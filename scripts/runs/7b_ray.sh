@@ -6,7 +6,7 @@
 #   node 3:  RAY_HEAD=node2 bash scripts/runs/7b_ray.sh node
 #   node 2:  JUDGE_HOST=node1 bash scripts/runs/7b_ray.sh train     # once both nodes are up
 #
-# Hardware: 3 nodes of 8 GPUs of 80 GB (judge, 2 generate and train), 500 GB of memory each. And what
+# Hardware: 3 nodes of 8 GPUs of 80 GB (judge, 2 generate and train), 640 GB of memory each. And what
 #   train_ray.sh says.
 # Judge: Qwen2.5-VL-72B-Instruct over all GPUs of its node; the driver alone asks, so it asks more at once.
 # Update: 64 prompts x 16 generations on 16 GPUs
@@ -15,7 +15,7 @@
 #   fp32 gradients 16.6 GB, Adam 6.2 GB, layers' inputs 4.0 GB, logits of the longest trajectory 15.5 GB
 #   (half of "31.0 GB", at as many bytes an element), pixels of a replica's 128 trajectories 8.5 GB
 #   (twice "4.2 GB"): in all 61 GB. The driver's node holds the pixels of all 1024 trajectories, 68 GB,
-#   beside "355.0 GB", and sends them through Ray's object store twice an update.
+#   beside "438.0 GB", and sends them through Ray's object store twice an update.
 # Time: (arithmetic) as DeepSpeed's, without that sending: on A100 a step of "336 s", the run "7.5 h",
 #   "119 GPU-hours"; on H100 "169 s", "3.8 h", "60 GPU-hours".
 # Watch: the first node's memory; the driver's CPU, where all images are cut.

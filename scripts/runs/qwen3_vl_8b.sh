@@ -12,7 +12,7 @@
 # Update: 256 prompts x 16 generations on 16 GPUs
 # Plan: swift-deepeyes plan --model qwen3-8b --gpus 24 --rollout-gpus 8 --max-pixels 2621440
 # Memory: (arithmetic) training "21.7 GB" on average, "57.7 GB" for the longest trajectory, "31.0 GB" of
-#   it logits; "156.0 GB" of a node's memory. vLLM: "17.5 GB" of weights, "53.2 GB" of KV cache.
+#   it logits; "40.0 GB" of a node's memory. vLLM: "17.5 GB" of weights, "53.2 GB" of KV cache.
 # Time: (arithmetic) on A100 a step of "24 min", the run "32.1 h", "770 GPU-hours", and the judge adds
 #   "301 s" to a step; on H100 "12 min", "15.5 h", "371 GPU-hours", and "95 s".
 # Watch: deepeyes/tool_calls/success_rate from the first step: boxes are read as 0 to 1000 here, as this
