@@ -27,9 +27,6 @@ MAX_CONTEXT_TOKENS=$((MAX_PROMPT_TOKENS + MAX_RESPONSE_TOKENS))
 : "${JUDGE_PORT:=18901}"   # of every judge; the papers' port
 : "${ROLLOUT_PORT:=18902}" # of every rollout server
 
-# The rollout server needs it too: it marks what the trainer is to leave out.
-. "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
-
 export_settings MAX_PIXELS DEEPEYES_MAX_IMAGES
 
 IMAGE_LIMIT="{\"image\": $DEEPEYES_MAX_IMAGES, \"video\": 0}"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by common.sh: how the policy is updated from what was sampled.
+# Sourced by rollout.sh and training.sh: how the policy is updated from what was sampled.
 #   RECIPE=stable bash scripts/runs/7b_1_node.sh train     # and the same for `rollout`
 # `paper` is DeepEyes' own. `stable` is for runs whose tool use falls: DAPO (arXiv 2503.14476) with
 # the over-turn masking of Mini-o3 (arXiv 2509.07969). Each value can be set by itself.

@@ -8,6 +8,8 @@
 # It has no authentication (the trainer's client sends no key): HOST=127.0.0.1 on a single machine.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# It marks what the trainer is to leave out.
+. "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 
 : "${HOST:=0.0.0.0}" # address to listen on; 127.0.0.1 on a single machine
 : "${ROLLOUT_DATA_PARALLEL:=8}" # engines

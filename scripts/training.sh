@@ -16,6 +16,7 @@
 : "${LORA_RANK:=64}"        # with TUNER=lora; alpha is twice of it
 : "${STOP:=}" # strings that end a turn, e.g. </tool_call>; they stay in its text
 : "${DATA_PROCESSES:=8}"    # they check every image once, at start
+. "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/resume.sh"
 
 # Where the judge is.

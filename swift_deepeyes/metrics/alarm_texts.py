@@ -45,7 +45,7 @@ _ADVICE = {
         "--overlong_filter true); use a larger judge (72B: small ones pay guesses), a larger batch "
         "(256 prompts x 16 rollouts: PROMPTS, GENERATIONS), a lower learning rate "
         "(--learning_rate 1e-6), and go on from a checkpoint before the fall "
-        "(--resume_from_checkpoint)"
+        "(RESUME, or --resume_from_checkpoint)"
     ),
     Signal.EQUAL_REWARDS: (
         "use harder or easier questions (deepeyes/groups/all_right and /all_wrong say which), a "
@@ -57,12 +57,12 @@ _ADVICE = {
         "see deepeyes/format_errors/* for the rule; lower the --learning_rate (1e-6) or the "
         "--temperature (1.0), add a small --beta (0.001), raise --max_completion_length "
         "(MAX_TURN_TOKENS) if turns are cut off, and go on from a checkpoint before the rise "
-        "(--resume_from_checkpoint)"
+        "(RESUME, or --resume_from_checkpoint)"
     ),
     Signal.DEGENERATE_TEXT: (
         "lower the --learning_rate (1e-6) or the --temperature (1.0), add a small --beta (0.001), "
         "check that --template fits the model, and go on from a checkpoint before it "
-        "(--resume_from_checkpoint)"
+        "(RESUME, or --resume_from_checkpoint)"
     ),
     Signal.TRUNCATION: (
         "raise --max_completion_length (MAX_TURN_TOKENS) or --vllm_max_model_len "
