@@ -152,7 +152,10 @@ def train(start: DemoOptions, options: DemoOptions, recipe: str) -> Outcome:
 
 def shipped(recipe: str) -> tuple[list[str], dict[str, str]]:
     """The arguments and the environment of scripts/recipe.sh."""
-    script = f'. "{SCRIPTS}/common.sh"; echo "$DEEPEYES_MASK_OVER_TURN" "${{RECIPE_ARGUMENTS[@]}}"'
+    script = (
+        f'. "{SCRIPTS}/settings.sh"; . "{SCRIPTS}/recipe.sh"; '
+        'echo "$DEEPEYES_MASK_OVER_TURN" "${RECIPE_ARGUMENTS[@]}"'
+    )
     said = subprocess.run(
         ["bash", "-c", f"RECIPE={recipe}; {script}"], capture_output=True, text=True, check=True
     )
