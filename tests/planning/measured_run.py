@@ -72,8 +72,6 @@ class MeasuredTokens(FrozenModel):
     longest: float = 8201
 
 
-
-
 class LaterRun(FrozenModel):
     """A run that no constant but a machine's memory was taken from. Bytes, seconds.
 

@@ -83,7 +83,9 @@ def test_runs_that_nothing_was_calibrated_on(name: str) -> None:
     measured = (run.mean, run.longest, run.vllm, run.host)
     assert planned == pytest.approx(measured, rel=MEMORY_TOLERANCE)
     step = times.step_seconds(setup, mean)
-    assert (step.training, step.total) == pytest.approx((run.training, run.step), rel=TIME_TOLERANCE)
+    assert (step.training, step.total) == pytest.approx(
+        (run.training, run.step), rel=TIME_TOLERANCE
+    )
 
 
 def test_figures_of_this_kind_are_calibrated_and_of_no_other() -> None:
