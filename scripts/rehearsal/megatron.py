@@ -54,7 +54,7 @@ def _ask(stage: Stage, servers: list[Server], result: Result) -> None:
     if "rollout" in roles and _ANSWERS not in done.stdout:
         result.problems.append(f"the rollout server's scheduler does not answer: {done.stdout}")
     # What a toy says as a judge is another matter: doctor rightly refuses it.
-    if _SERVES not in done.stdout:
+    if "judge" in roles and _SERVES not in done.stdout:
         result.problems.append(f"the judge does not answer: {done.stdout}")
     names = {"judge": "swift deploy", "rollout": "swift rollout"}
     result.ran += [f"{names[role]}, asked by doctor" for role in roles]
