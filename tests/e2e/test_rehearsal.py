@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.toy import Toy
 from tests.scripts.captured import ROOT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 NAME = "3b_lora_1_gpu"
 
 
