@@ -69,6 +69,13 @@ class CropSource(StrEnum):
     ORIGINAL = "original"
 
 
+class ImageCounting(StrEnum):
+    """What `img_idx` counts: all images of the conversation, or only those of the question."""
+
+    ALL = "all"
+    QUESTION = "question"
+
+
 class SmallBoxes(StrEnum):
     """What happens to a box under the smallest allowed side."""
 
@@ -106,6 +113,7 @@ class Settings(BaseSettings):
 
     bbox_format: BoxFormat = BoxFormat.AUTO
     crop_source: CropSource = CropSource.PREPROCESSED
+    image_counting: ImageCounting = ImageCounting.ALL
     small_boxes: SmallBoxes = SmallBoxes.REFUSE
     min_crop_side: int = Field(default=30, ge=1)  # pixels of the model's view; must be exceeded
     max_crop_pixels: int = Field(default=2_097_152, ge=1024)  # a larger crop is shrunk to this

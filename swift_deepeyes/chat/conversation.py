@@ -153,6 +153,7 @@ class _Conversation:
                 toolbox=prompt.toolbox,
                 # Asked after the first turn: by then the server has counted.
                 tokens=lambda _: self._replies[0].prompt_tokens or self._prompt_tokens(),
+                shown="\n".join(message.text for message in prompt.messages),
             ),
         )
 

@@ -31,10 +31,14 @@ class JsonMistakeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A well-formed call: a tool's name and its arguments as strict JSON."""
+    """A well-formed call: a tool's name and its arguments as strict JSON.
+
+    `are_texts`: the form has no types (XML); each argument is the text that the model wrote.
+    """
 
     name: str
     arguments: dict[str, Any]
+    are_texts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

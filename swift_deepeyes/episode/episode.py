@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG, without_media_tags
 from swift_deepeyes.episode.boxes import Box
 from swift_deepeyes.episode.context import ContextMeter
+from swift_deepeyes.episode.dialects.registry import Dialects
 from swift_deepeyes.episode.images import ConversationImages, NewImage
 from swift_deepeyes.episode.messages import observation_message
 from swift_deepeyes.episode.parsing import MalformedCall, ToolCall, parse_turn
@@ -71,6 +72,7 @@ class Episode:
         limits: EpisodeLimits,
         meter: ContextMeter,
         prompt_opens_thought: bool | None = None,
+        dialects: Dialects = Dialects(),  # noqa: B008
     ) -> None:
         self.context = context
         self._images = context.images
@@ -79,6 +81,7 @@ class Episode:
         self._limits = limits
         self._meter = meter
         self._prompt_opens_thought = prompt_opens_thought
+        self._dialects = dialects
         self._turns: list[TurnRecord] = []
         self.stop_reason: StopReason | None = None
         self.tool_fault: str | None = None  # the last exception of a tool's own code
@@ -109,17 +112,18 @@ class Episode:
         image work: call it off the event loop.
         """
         self._meter.spend(tokens)
-        parsed = parse_turn(text)
-        stop = self._reason_to_stop(parsed.has_answer, bool(parsed.calls), truncated)
+        parsed = parse_turn(text, self._dialects)
+        calls = tuple(map(self._typed, parsed.calls))
+        stop = self._reason_to_stop(parsed.has_answer, bool(calls), truncated)
         if stop is not None:
-            self._finish(text, parsed.calls, stop)
+            self._finish(text, calls, stop)
             return None
-        outcomes = [self._run(call) for call in parsed.calls[: self._allowed_calls]]
-        surplus = parsed.calls[len(outcomes) :]
+        outcomes = [self._run(call) for call in calls[: self._allowed_calls]]
+        surplus = calls[len(outcomes) :]
         message = self._message(outcomes, len(surplus))
         images = [outcome.image for outcome in outcomes if outcome.image is not None]
         if not self._meter.admit(message, [image.size for image in images]):
-            self._finish(text, parsed.calls, StopReason.CONTEXT_FULL)
+            self._finish(text, calls, StopReason.CONTEXT_FULL)
             return None
         pngs = tuple(self._images.add(image) for image in images)
         records = [outcome.record for outcome in outcomes]
@@ -190,7 +194,13 @@ class Episode:
     def _with_form(self, message: str, call: Call) -> str:
         """The message, and how a right call of that tool looks."""
         assert self._toolbox is not None
-        return f"{message} {self._toolbox.form(call.name)}"
+        return f"{message} {self._toolbox.form(call.name, self._dialects.taught)}"
+
+    def _typed(self, call: Call) -> Call:
+        """A call whose form has no types gets those of its tool."""
+        if self._toolbox is None or isinstance(call, MalformedCall):
+            return call
+        return self._toolbox.typed(call)
 
     def _message(self, outcomes: list[_CallOutcome], surplus: int) -> str:
         parts = [

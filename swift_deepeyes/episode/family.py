@@ -23,3 +23,8 @@ class Family(StrEnum):
     def writes_pixels(self) -> bool:
         """Whether its boxes count pixels of the view; else thousandths of its sides."""
         return self in (Family.QWEN2_5_VL, Family.MIMO_VL)
+
+    @property
+    def agent_template(self) -> str:
+        """The agent template that ms-swift's template of the family has."""
+        return "qwen3_5" if self is Family.QWEN3_5 else "hermes"

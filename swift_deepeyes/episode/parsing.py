@@ -10,14 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swift_deepeyes.episode.calls import MalformedCall, ToolCall, read_call
+from swift_deepeyes.episode.dialects.dialect import CALL_CLOSE, CALL_OPEN
+from swift_deepeyes.episode.dialects.registry import Dialects
 from swift_deepeyes.episode.thoughts import split_thoughts
 
-__all__ = ["MalformedCall", "ParsedTurn", "ToolCall", "parse_turn", "read_call"]
+__all__ = ["CALL_CLOSE", "CALL_OPEN", "MalformedCall", "ParsedTurn", "ToolCall", "parse_turn",
+           "read_call"]  # fmt: skip
 
 ANSWER_OPEN = "<answer>"
-CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
 
 MAX_CALLS_READ = 64
+_BARE = f"The tool call does not stand between {CALL_OPEN} and {CALL_CLOSE}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,16 @@ class ParsedTurn:
     calls: tuple[ToolCall | MalformedCall, ...]
 
 
-def parse_turn(text: str) -> ParsedTurn:
+def parse_turn(text: str, dialects: Dialects = Dialects()) -> ParsedTurn:  # noqa: B008
     """Read a turn. Tags in a thought, or quoted in a call's arguments, are not actions."""
     thoughts = split_thoughts(text)
     return ParsedTurn(
-        has_answer=ANSWER_OPEN in thoughts.unquoted, calls=tuple(_read_calls(thoughts.said))
+        has_answer=ANSWER_OPEN in thoughts.unquoted,
+        calls=tuple(_read_calls(thoughts.said, dialects)),
     )
 
 
-def _read_calls(text: str) -> list[ToolCall | MalformedCall]:
+def _read_calls(text: str, dialects: Dialects) -> list[ToolCall | MalformedCall]:
     """All calls in order; what stands between and after them is ignored (DeepEyes #131)."""
     calls: list[ToolCall | MalformedCall] = []
     position = 0
@@ -49,13 +53,15 @@ def _read_calls(text: str) -> list[ToolCall | MalformedCall]:
         if end < 0:
             calls.append(MalformedCall("The tool call is not closed with its end tag."))
             break
-        calls.append(_read_body(text[body_start:end]))
+        calls.append(_read_body(text[body_start:end], dialects))
         position = end + len(CALL_CLOSE)
+    if not calls and any(mark in text for mark in dialects.marks):
+        calls.append(MalformedCall(_BARE))
     return calls
 
 
-def _read_body(body: str) -> ToolCall | MalformedCall:
-    call = read_call(body)
+def _read_body(body: str, dialects: Dialects) -> ToolCall | MalformedCall:
+    call = dialects.read(body)
     if isinstance(call, MalformedCall) and CALL_OPEN in body:
         return MalformedCall("A tool call begins before the one before it is closed.")
     return call

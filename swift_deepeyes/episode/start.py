@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from swift_deepeyes.episode.boxes import BoxRules, Frame
 from swift_deepeyes.episode.context import MESSAGE_MARGIN, ContextMeter
+from swift_deepeyes.episode.dialects.registry import dialects_of
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits
 from swift_deepeyes.episode.images import ConversationImages
 from swift_deepeyes.episode.messages import turn_instruction
@@ -26,6 +27,7 @@ class Host:
 
     `count_tokens`: of a text. `max_context` in tokens, None: not known. `max_images` per
     conversation, None: no limit beside the settings'. `max_turns` None: the driver decides.
+    `agent_template`: of the model's template, by ms-swift's name; None: none that is known.
     """
 
     recipe: ViewRecipe
@@ -35,6 +37,7 @@ class Host:
     max_context: int | None = None
     max_images: int | None = None
     max_turns: int | None = None
+    agent_template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class EpisodePrompt:
     """What the row asks. `question`: the text of its last user message, with its instruction.
 
     `tokens` counts the whole prompt, images included; it is asked when first needed, after the
-    first turn. `toolbox` None: no tool. `message_margin`: tokens of a message's frame.
+    first turn. `toolbox` None: no tool. `message_margin`: tokens of a message's frame. `shown`: all
+    that the model reads, as far as it is known: which form of a call it shows.
     """
 
     images: tuple[str, ...]
@@ -51,6 +55,7 @@ class EpisodePrompt:
     tokens: Callable[[ConversationImages], int]
     message_margin: int = MESSAGE_MARGIN
     opens_thought: bool | None = None
+    shown: str = ""
 
 
 class EpisodeStarter:
@@ -72,7 +77,7 @@ class EpisodeStarter:
             limits=crop_limits(settings, host.recipe),
         )
         return Episode(
-            context=ToolContext(images, host.frame, box_rules(settings)),
+            context=ToolContext(images, host.frame, box_rules(settings), settings.image_counting),
             toolbox=prompt.toolbox,
             instruction=turn_instruction(prompt.question),
             limits=episode_limits(settings, host),
@@ -84,6 +89,7 @@ class EpisodeStarter:
                 prompt.message_margin,
             ),
             prompt_opens_thought=prompt.opens_thought,
+            dialects=dialects_of(host.agent_template, prompt.shown),
         )
 
 

@@ -10,13 +10,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
-from swift_deepeyes.episode.calls import ToolCall, read_call
+from swift_deepeyes.episode.dialects.dialect import CALL_OPEN
+from swift_deepeyes.episode.dialects.registry import is_call
 from swift_deepeyes.frozen import FrozenModel
 
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 _SPELLINGS = (THINK_OPEN, THINK_CLOSE)
 _THINK_TAG = re.compile(r"<\s*+(?P<slash>/?)\s*+think\s*+>", re.IGNORECASE)
 _CALL_TAG = re.compile(r"</?tool_call>")
+_MOST_OPENINGS = 2
 _QUOTED_TAG = re.compile(r"<\s*+/?\s*+(?:think|answer)\s*+>", re.IGNORECASE)
 
 
@@ -81,15 +83,28 @@ def _split(text: str, tags: Sequence[re.Match[str]]) -> tuple[str, str]:
 def _pair(text: str, tags: Sequence[re.Match[str]], prompt_opens_thought: bool | None) -> bool:
     """Whether every thought is closed once and none is nested, the prompt's own included."""
     is_open = prompt_opens_thought is True
+    if is_open:
+        tags = tags[_repeated_openings(text, tags) :]
     for number, tag in enumerate(tags):
         if number == 0 and prompt_opens_thought is None:
             is_open = _closes(tag)
-        elif number == 0 and is_open and not text[: tag.start()].strip():
-            is_open = _closes(tag)  # the prompt's `<think>`, written once more
         if is_open is not _closes(tag):
             return False
         is_open = not is_open
     return not is_open
+
+
+def _repeated_openings(text: str, tags: Sequence[re.Match[str]]) -> int:
+    """How often the prompt's `<think>` stands at the turn's beginning: it is still one thought.
+
+    ms-swift puts it back into the text, vLLM's server does not; the model may write it once more.
+    """
+    position = 0
+    for number, tag in enumerate(tags[:_MOST_OPENINGS]):
+        if _closes(tag) or text[position : tag.start()].strip():
+            return number
+        position = tag.end()
+    return min(len(tags), _MOST_OPENINGS)
 
 
 def _closes(tag: re.Match[str]) -> bool:
@@ -101,11 +116,11 @@ def _quoting_calls(text: str) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     start: int | None = None
     for tag in _CALL_TAG.finditer(text):
-        if tag.group() == "<tool_call>":
+        if tag.group() == CALL_OPEN:
             start = tag.end()
         elif start is not None:
             body = text[start : tag.start()]
-            if _QUOTED_TAG.search(body) and isinstance(read_call(body), ToolCall):
+            if _QUOTED_TAG.search(body) and is_call(body):
                 spans.append((start, tag.start()))
             start = None
     return spans

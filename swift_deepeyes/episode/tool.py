@@ -20,12 +20,16 @@ from pydantic import (
     ValidationError,
 )
 
+from swift_deepeyes.episode.argument_types import typed_arguments
 from swift_deepeyes.episode.boxes import Box, BoxError, BoxRules, Frame, fit_box, read_box
-from swift_deepeyes.episode.calls import JsonMistakeError, strict_json
+from swift_deepeyes.episode.calls import JsonMistakeError, ToolCall, strict_json
+from swift_deepeyes.episode.dialects.dialect import Dialect
+from swift_deepeyes.episode.dialects.registry import READERS
 from swift_deepeyes.episode.images import ConversationImages, ImageView
 from swift_deepeyes.episode.result import ToolResult
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.episode.view import UnreadableImageError
+from swift_deepeyes.settings import ImageCounting
 
 _REFUSED = "refused"
 _LONGEST_KIND = 40
@@ -49,27 +53,44 @@ class ToolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool may look at: the conversation's images and the rules for boxes."""
+    """What a tool may look at: the conversation's images and the rules for boxes.
+
+    `counting`: which of the images have a number by which the model can name them.
+    """
 
     images: ConversationImages
     frame: Frame
     rules: BoxRules
+    counting: ImageCounting = ImageCounting.ALL
 
     def show(self, index: int) -> ImageView:
         """Image number `index` as the model saw it. Raises `ToolError`."""
+        if index >= self._count:
+            raise ToolError(self._allowed(), kind=CallStatus.BAD_IMAGE_INDEX)
         try:
             return self.images.show(index)
         except IndexError:
-            count = len(self.images)
-            allowed = "is 0" if count == 1 else f"is 0 to {count - 1}"
-            message = (
-                "There is no image." if count == 0 else f"There is no such image: it {allowed}."
-            )
-            raise ToolError(message, kind=CallStatus.BAD_IMAGE_INDEX) from None
+            raise ToolError(self._allowed(), kind=CallStatus.BAD_IMAGE_INDEX) from None
         except UnreadableImageError:
             raise ToolError(
                 "This image cannot be opened; answer without it.", kind=CallStatus.UNREADABLE_IMAGE
             ) from None
+
+    @property
+    def _count(self) -> int:
+        is_all = self.counting is ImageCounting.ALL
+        return len(self.images) if is_all else self.images.source_count
+
+    def _allowed(self) -> str:
+        if self._count == 0:
+            return "There is no image."
+        allowed = "is 0" if self._count == 1 else f"is 0 to {self._count - 1}"
+        if self._count == len(self.images):
+            return f"There is no such image: it {allowed}."
+        return (
+            f"There is no such image: only the images of the question have a number, it {allowed}. "
+            "A box counts in one of these."
+        )
 
     def box(self, numbers: object, image: ImageView) -> Box:
         """The model's four numbers as a box in whole pixels of the view. Raises `ToolError`."""
@@ -147,14 +168,18 @@ class Tool(ABC, Generic[ArgumentsT]):
 
     def example_call(self) -> str:
         """A right call of this tool, as JSON: what it has to be given, with examples of values."""
+        return json.dumps({"name": self.name, "arguments": self.example_arguments()}, default=str)
+
+    def example_arguments(self) -> dict[str, Any]:
+        """What a right call has to give, with examples of values."""
         try:
             schema = self.arguments.model_json_schema()
             required = schema.get("required", [])
             given = {name: _example(name, schema["properties"][name], schema) for name in required}
-            return json.dumps({"name": self.name, "arguments": given}, default=str)
+            json.dumps(given, default=str)
         except Exception:  # types of a user's own that no JSON schema describes
             given = dict.fromkeys(self._names(required_only=True), "...")
-            return json.dumps({"name": self.name, "arguments": given})
+        return given
 
     def _names(self, required_only: bool = False) -> list[str]:
         """The arguments' names as a call writes them."""
@@ -205,14 +230,20 @@ class Toolbox:
     name: str
     tools: Mapping[str, Tool[Any]]
 
-    def form(self, name: str | None = None) -> str:
+    def form(self, name: str | None = None, dialect: Dialect = Dialect.HERMES) -> str:
         """How to write a call of tool `name`, or of the first one where there is no such tool."""
         tool = self.tools.get(name or "") or next(iter(self.tools.values()), None)
-        return (
-            ""
-            if tool is None
-            else f"A call is written <tool_call>{tool.example_call()}</tool_call>"
-        )
+        if tool is None:
+            return ""
+        written = READERS[dialect].write(tool.name, tool.example_arguments())
+        return f"A call is written {written}"
+
+    def typed(self, call: ToolCall) -> ToolCall:
+        """The call with arguments of the types that its tool's schema names."""
+        tool = self.tools.get(call.name)
+        if tool is None or not call.are_texts:
+            return call
+        return ToolCall(call.name, typed_arguments(tool.arguments, call.arguments))
 
 
 _EXAMPLES: Mapping[str, object] = {"bbox_2d": [10, 20, 100, 200], "img_idx": 0}

@@ -52,6 +52,7 @@ class Driver:
             max_context=model.max_context,
             max_images=settings.max_images,
             max_turns=config.max_turns,
+            agent_template=model.family.agent_template,
         )
         self._threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="images")
 

@@ -69,8 +69,8 @@ else:
 
 __all__ = [
     "AsyncORM", "AutoPreprocessor", "DatasetMeta", "MessagesPreprocessor",
-    "Scheduler", "add_callback", "call_before_loading", "dataset_register", "equip",
-    "load_image", "load_plugins", "load_template", "mend_encoding", "multi_turns",
+    "Scheduler", "add_callback", "agent_template_name", "call_before_loading", "dataset_register",
+    "equip", "load_image", "load_plugins", "load_template", "mend_encoding", "multi_turns",
     "orms", "render_prompt",
 ]  # fmt: skip
 
@@ -258,6 +258,12 @@ def render_prompt(
         prefix = template.response_prefix
     opens_thought = str(pieces[-1]).rstrip().endswith("<think>")
     return RenderedPrompt(tuple(pieces), prefix or "", opens_thought)
+
+
+def agent_template_name(template: Any) -> str | None:
+    """Which agent template writes a row's `tools` into the prompt; None: the model has none."""
+    name = template._agent_template
+    return name if isinstance(name, str) else None
 
 
 def load_plugins(paths: Sequence[Path]) -> None:

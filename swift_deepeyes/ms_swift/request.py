@@ -60,7 +60,7 @@ class Prompt:
         blank = {"role": "assistant", "content": ""}
         messages = tuple(blank if m.get("role") == "assistant" else m for m in self.messages)
         asked = Prompt(messages, self.images, self.tools, self.options, self.env_name)
-        return "".join(piece for piece in asked.render(template).pieces if isinstance(piece, str))
+        return asked.render(template).text
 
 
 def read_prompt(request: Any) -> Prompt:

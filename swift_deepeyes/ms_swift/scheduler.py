@@ -21,8 +21,14 @@ from swift_deepeyes.episode.images import ConversationImages
 from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import OVER_TURN, RECORD_KEY, StopReason
 from swift_deepeyes.ms_swift.checks.pixels import VIEWS_KEY, view_sizes
+from swift_deepeyes.ms_swift.checks.prompts import check_form_of_calls, warn_of_empty_thoughts
 from swift_deepeyes.ms_swift.checks.scheduler import warn_of_missing_columns
-from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS, Scheduler, load_image
+from swift_deepeyes.ms_swift.compat import (
+    REPORTS_TOKEN_IDS,
+    Scheduler,
+    agent_template_name,
+    load_image,
+)
 from swift_deepeyes.ms_swift.limits import PROMPT_FLAG, check_prompt, context_limit, image_limit
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.rendered import RenderedPrompt
@@ -185,15 +191,20 @@ class DeepEyesScheduler(Scheduler):
         template = self.template
         rendered = prompt.render(template)
         margin = MESSAGE_MARGIN + self._count_tokens(rendered.response_prefix)
+        toolbox = toolbox_of_row(prompt.env_name, prompt.announcement(template))
+        if toolbox is not None:
+            check_form_of_calls(prompt, rendered.text, agent_template_name(template))
+        warn_of_empty_thoughts(prompt, rendered)
         return self._starter.start(
             self._host(prompt),
             EpisodePrompt(
                 images=prompt.images,
                 question=prompt.question,
-                toolbox=toolbox_of_row(prompt.env_name, prompt.announcement(template)),
+                toolbox=toolbox,
                 tokens=lambda images: self._prompt_tokens(rendered, images),
                 message_margin=margin,
                 opens_thought=rendered.opens_thought,
+                shown=rendered.text,
             ),
         )
 
@@ -209,6 +220,7 @@ class DeepEyesScheduler(Scheduler):
             max_context=None if limit is None else limit.tokens,
             max_images=image_limit(settings, self.infer_engine),
             max_turns=self.max_turns,
+            agent_template=agent_template_name(template),
         )
 
     def _prompt_tokens(self, rendered: RenderedPrompt, images: ConversationImages) -> int:

@@ -11,6 +11,7 @@ itself count as a crop; a tool response's own instruction can close or answer fo
 from __future__ import annotations
 
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
+from swift_deepeyes.episode.thoughts import THINK_OPEN
 from swift_deepeyes.scoring.answers import BOXED_OPENING
 from swift_deepeyes.scoring.extraction import ANSWER_LIMIT_CHARACTERS, Extraction
 from swift_deepeyes.scoring.format_check import UNBALANCED_IMAGE_TOKENS
@@ -41,16 +42,18 @@ def official_text(transcript: Transcript) -> str:
     """Everything after the prompt, as the official tokenizer decodes it.
 
     An observation after the last turn is left out: the official loop never ends on one. Turns that
-    are known as token ids only count as empty.
+    are known as token ids only count as empty. A thought that the prompt opened begins with the
+    prompt's tag, which the official code, made for models without, would miss in every turn.
     """
+    opens = transcript.prompt_opens_thought is True
     exchanges = transcript.exchanges
     images_left = transcript.crops
     pieces: list[str] = []
     for exchange in exchanges[:-1]:
         observation, images_left = _with_images(exchange, images_left)
-        pieces.append(_ended(exchange.text or ""))
+        pieces.append(_ended(_opened(exchange.text or "", opens)))
         pieces.append(f"\n<|im_start|>user\n{observation}{_END}\n<|im_start|>assistant\n")
-    last = (exchanges[-1].text or "") if exchanges else ""
+    last = _opened(exchanges[-1].text or "", opens) if exchanges else ""
     pieces.append(last if transcript.is_truncated else _ended(last))
     return "".join(pieces)
 
@@ -60,6 +63,12 @@ def _with_images(exchange: Exchange, images_left: int) -> tuple[str, int]:
     observation = exchange.observation or ""
     count = min(observation.count(IMAGE_TAG), images_left)
     return observation.replace(IMAGE_TAG, _IMAGE, count), images_left - count
+
+
+def _opened(text: str, opens_thought: bool) -> str:
+    """With the prompt's `<think>`, which ms-swift puts back by itself."""
+    is_missing = opens_thought and not text.lstrip().startswith(THINK_OPEN)
+    return f"{THINK_OPEN}\n{text}" if is_missing else text
 
 
 def _ended(text: str) -> str:

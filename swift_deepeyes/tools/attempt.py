@@ -185,6 +185,7 @@ def _begin(
         frame=family_frame(family, settings.bbox_format),
         load=_opened,
         count_tokens=len,
+        agent_template=family.agent_template,
     )
     prompt = EpisodePrompt((_encoded(image),), TURN_INSTRUCTION, toolbox, lambda images: 0)
     return EpisodeStarter(settings).start(host, prompt)
