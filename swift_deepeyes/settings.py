@@ -69,7 +69,7 @@ class CropSource(StrEnum):
     ORIGINAL = "original"
 
 
-class ImageCounting(StrEnum):
+class IndexedImages(StrEnum):
     """What `img_idx` counts: all images of the conversation, or only those of the question."""
 
     ALL = "all"
@@ -113,7 +113,7 @@ class Settings(BaseSettings):
 
     bbox_format: BoxFormat = BoxFormat.AUTO
     crop_source: CropSource = CropSource.PREPROCESSED
-    image_counting: ImageCounting = ImageCounting.ALL
+    image_index: IndexedImages = IndexedImages.ALL
     small_boxes: SmallBoxes = SmallBoxes.REFUSE
     min_crop_side: int = Field(default=30, ge=1)  # pixels of the model's view; must be exceeded
     max_crop_pixels: int = Field(default=2_097_152, ge=1024)  # a larger crop is shrunk to this

@@ -77,7 +77,7 @@ class EpisodeStarter:
             limits=crop_limits(settings, host.recipe),
         )
         return Episode(
-            context=ToolContext(images, host.frame, box_rules(settings), settings.image_counting),
+            context=ToolContext(images, host.frame, box_rules(settings), settings.image_index),
             toolbox=prompt.toolbox,
             instruction=turn_instruction(prompt.question),
             limits=episode_limits(settings, host),

@@ -29,7 +29,7 @@ from swift_deepeyes.episode.images import ConversationImages, ImageView
 from swift_deepeyes.episode.result import ToolResult
 from swift_deepeyes.episode.trajectory import CallStatus
 from swift_deepeyes.episode.view import UnreadableImageError
-from swift_deepeyes.settings import ImageCounting
+from swift_deepeyes.settings import IndexedImages
 
 _REFUSED = "refused"
 _LONGEST_KIND = 40
@@ -55,13 +55,13 @@ class ToolError(Exception):
 class ToolContext:
     """What a tool may look at: the conversation's images and the rules for boxes.
 
-    `counting`: which of the images have a number by which the model can name them.
+    `indexed`: which of the images have a number by which the model can name them.
     """
 
     images: ConversationImages
     frame: Frame
     rules: BoxRules
-    counting: ImageCounting = ImageCounting.ALL
+    indexed: IndexedImages = IndexedImages.ALL
 
     def show(self, index: int) -> ImageView:
         """Image number `index` as the model saw it. Raises `ToolError`."""
@@ -78,7 +78,7 @@ class ToolContext:
 
     @property
     def _count(self) -> int:
-        is_all = self.counting is ImageCounting.ALL
+        is_all = self.indexed is IndexedImages.ALL
         return len(self.images) if is_all else self.images.source_count
 
     def _allowed(self) -> str:

@@ -12,7 +12,7 @@ from swift_deepeyes.evaluation.question import Question
 from swift_deepeyes.evaluation.question_tools import describe_own_tools
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.frozen import FrozenModel
-from swift_deepeyes.settings import Settings
+from swift_deepeyes.settings import IndexedImages, Settings
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX
 
 FORMAT_VERSION = "1"
@@ -93,6 +93,10 @@ def fingerprint(
     if own_tools:  # folders from before there were any have no such line
         facts["tools"] = own_tools
     facts.update({name: getattr(settings, name) for name in _SETTINGS})
+    if (
+        settings.image_index is not IndexedImages.ALL
+    ):  # as in folders from before there was a choice
+        facts["image_index"] = settings.image_index
     if any(not question.is_closed for question in questions):
         facts.update({name: getattr(settings, name) for name in _JUDGE_SETTINGS})
     return {name: str(value) for name, value in facts.items()}

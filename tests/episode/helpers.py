@@ -12,6 +12,7 @@ from PIL import Image
 
 from swift_deepeyes.episode.boxes import BoxRules, Frame
 from swift_deepeyes.episode.context import ContextMeter
+from swift_deepeyes.episode.dialects.registry import Dialects
 from swift_deepeyes.episode.episode import Episode, EpisodeLimits
 from swift_deepeyes.episode.images import ConversationImages
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION
@@ -19,7 +20,7 @@ from swift_deepeyes.episode.start import Host, box_rules, episode_limits
 from swift_deepeyes.episode.tool import Toolbox, ToolContext
 from swift_deepeyes.episode.view import CropLimits, ViewRecipe, to_png
 from swift_deepeyes.episode.view_cache import ViewCache
-from swift_deepeyes.settings import CropSource, JudgeKind, Settings
+from swift_deepeyes.settings import CropSource, IndexedImages, JudgeKind, Settings
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX, toolbox_of_row
 
 SETTINGS = Settings(judge=JudgeKind.RULE)
@@ -54,15 +55,18 @@ def make_episode(
     frame: Frame = Frame.PIXEL,
     rules: BoxRules = RULES,
     context: int | None = None,
+    dialects: Dialects = Dialects(),  # noqa: B008
+    indexed: IndexedImages = IndexedImages.ALL,
     **changes: Any,
 ) -> Episode:
     conversation = make_images(*(images or (png(),)), **changes)
     return Episode(
-        context=ToolContext(conversation, frame, rules),
+        context=ToolContext(conversation, frame, rules, indexed),
         toolbox=toolbox,
         instruction=TURN_INSTRUCTION,
         limits=limits or make_limits(max_turns=6),
         meter=ContextMeter(context, len, conversation.recipe, conversation.source_tokens),
+        dialects=dialects,
     )
 
 

@@ -15,6 +15,7 @@ from swift_deepeyes.episode.result import ToolResult
 from swift_deepeyes.episode.tool import Tool, Toolbox, ToolContext
 from swift_deepeyes.episode.trajectory import CallStatus, StopReason, Trajectory
 from swift_deepeyes.episode.view import ViewRecipe, to_png
+from swift_deepeyes.settings import IndexedImages
 from tests.episode.helpers import call, load, make_episode, make_limits, png
 
 BOX = [10, 20, 110, 120]
@@ -123,6 +124,44 @@ def test_mistakes_become_observations(text: str, status: CallStatus) -> None:
     assert "<image>" not in observation.text
     assert last_call(episode).status is status
     assert episode.record.crops == 0
+
+
+@pytest.mark.parametrize(
+    ("indexed", "index", "status", "told"),
+    [
+        (IndexedImages.ALL, 0, CallStatus.OK, ""),
+        (IndexedImages.ALL, 1, CallStatus.OK, ""),
+        (IndexedImages.ALL, 2, CallStatus.OK, ""),  # the crop
+        (IndexedImages.ALL, 3, CallStatus.BAD_IMAGE_INDEX, "it is 0 to 2."),
+        (IndexedImages.QUESTION, 0, CallStatus.OK, ""),
+        (IndexedImages.QUESTION, 1, CallStatus.OK, ""),
+        (IndexedImages.QUESTION, 2, CallStatus.BAD_IMAGE_INDEX, "only the images of the question"),
+        (IndexedImages.QUESTION, 3, CallStatus.BAD_IMAGE_INDEX, "it is 0 to 1."),
+        (IndexedImages.QUESTION, -1, CallStatus.BAD_IMAGE_INDEX, "There is no such image"),
+    ],
+)
+def test_an_index_counts_all_images_or_the_questions(
+    indexed: IndexedImages, index: int, status: CallStatus, told: str
+) -> None:
+    """Qwen3-VL was trained to count the user's images alone (its issue 1667)."""
+    episode = make_episode(png(color="white"), png(color="red"), indexed=indexed)
+    assert advance(episode, call(bbox_2d=[10, 10, 110, 110], img_idx=1)) is not None
+    observation = advance(episode, call(bbox_2d=[20, 20, 70, 70], img_idx=index))
+    assert observation is not None and told in observation.text
+    assert last_call(episode).status is status
+    if status is CallStatus.OK:
+        color = load(observation.images[0]).getpixel((5, 5))
+        assert color == ((255, 255, 255) if index == 0 else (255, 0, 0))
+
+
+def test_without_an_index_it_is_the_first_image_also_after_a_crop() -> None:
+    """Qwen3.5 leaves it out (Qwen-Agent 879); boxes then count in the original."""
+    for indexed in IndexedImages:
+        episode = make_episode(png(280, 196), indexed=indexed)  # a view of itself
+        assert advance(episode, call(bbox_2d=[100, 50, 200, 150])) is not None
+        assert advance(episode, call(bbox_2d=[140, 98, 280, 196])) is not None
+        second = last_call(episode)
+        assert (second.image_index, second.source_box) == (0, (140.0, 98.0, 280.0, 196.0))
 
 
 def test_the_models_text_is_never_echoed() -> None:

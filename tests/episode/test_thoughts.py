@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swift_deepeyes.episode.dialects.registry import Dialects, dialects_of
 from swift_deepeyes.episode.parsing import ToolCall, parse_turn
 from swift_deepeyes.episode.thoughts import split_thoughts
 from swift_deepeyes.scoring.answers import find_answers
@@ -22,9 +23,17 @@ def quoting(label: str) -> str:
     return f'<tool_call>{{"name": "zoom", "arguments": {{"label": "{label}"}}}}</tool_call>'
 
 
-def asked(text: str) -> tuple[bool, list[str]]:
+def quoting_in_tags(label: str) -> str:
+    """The same call as Qwen3.5 writes it."""
+    return (
+        "<tool_call>\n<function=zoom>\n<parameter=label>\n"
+        f"{label}\n</parameter>\n</function>\n</tool_call>"
+    )
+
+
+def asked(text: str, dialects: Dialects = Dialects()) -> tuple[bool, list[str]]:  # noqa: B008
     """What the engine reads: an answer, and the names of well-formed calls ("" for others)."""
-    turn = parse_turn(text)
+    turn = parse_turn(text, dialects)
     return turn.has_answer, [c.name if isinstance(c, ToolCall) else "" for c in turn.calls]
 
 
@@ -74,6 +83,31 @@ def test_drafts_in_thoughts_neither_answer_nor_call(
     assert asked(text) == (has_answer, calls)
 
 
+@pytest.mark.parametrize(
+    ("text", "has_answer", "calls"),
+    [
+        (f"<think>a</think>{quoting_in_tags('</think>')}", False, ["zoom"]),
+        (
+            f"a</think>{quoting_in_tags('<think>')}{quoting_in_tags('</think>')}",
+            False,
+            ["zoom"] * 2,
+        ),
+        (f"{quoting_in_tags('<think>x</think>')}", False, ["zoom"]),
+        (f"a</think>{quoting_in_tags('<answer>x</answer>')}", False, ["zoom"]),
+        (f"<think>{quoting_in_tags('</think>')} {ANSWER}</think>{CALL}", False, ["zoom"]),
+        (f"{quoting_in_tags('draft')} {ANSWER}</think>{quoting_in_tags('ball')}", False, ["zoom"]),
+        # Broken drafts quote nothing.
+        (f"I write <tool_call><function=zoom> </think>{CALL}", False, ["zoom"]),
+        (f"<think><tool_call><function=zoom><parameter=a></think>{ANSWER}", True, []),
+        (f"I write <function=zoom> or {ANSWER}</think>{CALL}", False, ["zoom"]),
+    ],
+)
+def test_calls_in_tags_quote_and_are_drafted_as_json_ones(
+    text: str, has_answer: bool, calls: list[str]
+) -> None:
+    assert asked(text, dialects_of("qwen3_5", "")) == (has_answer, calls)
+
+
 def test_the_arguments_of_a_call_that_quotes_tags_are_kept() -> None:
     (call,) = parse_turn(f"<think>a</think>{quoting('<think>b</think>')}").calls
     assert isinstance(call, ToolCall) and call.arguments == {"label": "<think>b</think>"}
@@ -91,6 +125,13 @@ def test_the_arguments_of_a_call_that_quotes_tags_are_kept() -> None:
         (f"<think>a</think>{ANSWER}", None, True),
         (f"<think>a</think>{ANSWER}", True, True),  # the prompt's tag written once more
         (f"\n<think>a</think>{ANSWER}", True, True),
+        (f"<think>\n<think>a</think>{ANSWER}", True, True),  # ms-swift's, and the model's
+        (f"<think>\n<think>\n<think>a</think>{ANSWER}", True, False),
+        (f"<think>\nb <think>a</think>{ANSWER}", True, False),
+        (f"<think>\n<think>a{ANSWER}", True, False),
+        (f"<think>\n</think><think>a</think>{ANSWER}", True, True),
+        (f"<think>\n\n</think>\n\n{ANSWER}", False, True),  # the empty thought of a template
+        (f"<think>\n\n</think>\n\na</think>{ANSWER}", False, False),
         (f"b <think>a</think>{ANSWER}", True, False),
         (f"a</think>b</think>{ANSWER}", None, False),
         (f"a</think>b</think>{ANSWER}", True, False),
@@ -115,7 +156,8 @@ def test_what_was_said_does_not_hang_on_the_prompt() -> None:
 
 PIECES = [
     "<think>", "</think>", "<Think>", "</ think>", "<answer>", "</answer>", ANSWER, CALL, DRAFT,
-    "<tool_call>", "</tool_call>", quoting("</think>"), quoting("<answer>"), quoting("<think>"),
+    "<tool_call>", "</tool_call>", quoting_in_tags("</think>"), quoting_in_tags("<answer>"),
+    quoting("</think>"), quoting("<answer>"), quoting("<think>"),
     "{", "}", " ", "red", "\ud83d",
 ]  # fmt: skip
 

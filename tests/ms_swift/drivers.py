@@ -17,19 +17,34 @@ from swift.infer_engine.protocol import (
     UsageInfo,
 )
 
-from swift_deepeyes.ms_swift.compat import CALLS_HOOKS, equip
+from swift_deepeyes.ms_swift.compat import CALLS_HOOKS, StdTemplateInputs, equip
+from swift_deepeyes.ms_swift.request import row_options
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
 
 Policy = Callable[[RolloutInferRequest], str]
 
 
-def respond(policy: Policy, request: RolloutInferRequest, tokenizer: Any) -> Any:
+def respond(
+    policy: Policy, request: RolloutInferRequest, tokenizer: Any, template: Any = None
+) -> Any:
+    """What was sampled, as ms-swift's engines hand it over: behind the template's own prefix."""
     text = policy(request)
     ids = tokenizer.encode(text, add_special_tokens=False)
+    if template is not None:
+        text = response_prefix(template, request) + text
     choice = ChatCompletionResponseChoice(
         0, ChatMessage(role="assistant", content=text), "stop", token_ids=ids
     )
     return ChatCompletionResponse("toy", [choice], UsageInfo(1, 1, 2))
+
+
+def response_prefix(template: Any, request: RolloutInferRequest) -> str:
+    """What `decode_generate_ids` puts in front of each turn."""
+    if not hasattr(template, "_get_response_prefix"):  # before 4.3
+        return template.response_prefix or ""
+    options = row_options(getattr(request, "chat_template_kwargs", None))
+    inputs = StdTemplateInputs(messages=[], chat_template_kwargs=options)
+    return template._get_response_prefix(inputs) or ""
 
 
 class StubEngine:
@@ -43,7 +58,7 @@ class StubEngine:
 
     async def infer_async(self, request: Any, config: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(self.seconds)
-        return respond(self.policy, request, self.tokenizer)
+        return respond(self.policy, request, self.tokenizer, self.template)
 
 
 def run_server(
@@ -62,7 +77,9 @@ def colocate_trainer(policy: Policy, template: Any, max_turns: int = 6) -> Any:
     """What a driver in colocate mode uses of ms-swift's trainer, equipped as by our callback."""
 
     def rollout(batch: list[RolloutInferRequest], config: Any) -> list[RolloutOutput]:
-        return [RolloutOutput(response=respond(policy, r, template.tokenizer)) for r in batch]
+        return [
+            RolloutOutput(response=respond(policy, r, template.tokenizer, template)) for r in batch
+        ]
 
     trainer = SimpleNamespace(
         multi_turn_scheduler=DeepEyesScheduler(
