@@ -18,11 +18,6 @@ class RenderedPrompt:
     opens_thought: bool | None = None
 
     @property
-    def skips_thought(self) -> bool:
-        """Whether each of the model's turns begins behind a thought that is closed already."""
-        return self.response_prefix.rstrip().endswith("</think>")
-
-    @property
     def text(self) -> str:
         """The texts in a row."""
         return "".join(piece for piece in self.pieces if isinstance(piece, str))

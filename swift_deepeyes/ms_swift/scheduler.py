@@ -21,7 +21,7 @@ from swift_deepeyes.episode.images import ConversationImages
 from swift_deepeyes.episode.start import EpisodePrompt, EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import OVER_TURN, RECORD_KEY, StopReason
 from swift_deepeyes.ms_swift.checks.pixels import VIEWS_KEY, view_sizes
-from swift_deepeyes.ms_swift.checks.prompts import check_form_of_calls, warn_of_empty_thoughts
+from swift_deepeyes.ms_swift.checks.prompts import check_form_of_calls
 from swift_deepeyes.ms_swift.checks.scheduler import warn_of_missing_columns
 from swift_deepeyes.ms_swift.compat import (
     REPORTS_TOKEN_IDS,
@@ -194,7 +194,6 @@ class DeepEyesScheduler(Scheduler):
         toolbox = toolbox_of_row(prompt.env_name, prompt.announcement(template))
         if toolbox is not None:
             check_form_of_calls(prompt, rendered.text, agent_template_name(template))
-        warn_of_empty_thoughts(prompt, rendered)
         return self._starter.start(
             self._host(prompt),
             EpisodePrompt(
