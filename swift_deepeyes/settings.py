@@ -17,6 +17,7 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from swift_deepeyes.errors import DeepEyesError
+from swift_deepeyes.prompt_style import PromptStyle
 from swift_deepeyes.secret import HIDDEN, hide_secrets
 
 PREFIX = "DEEPEYES_"
@@ -112,6 +113,8 @@ class Settings(BaseSettings):
     scoring: ScoringMode = ScoringMode.STRICT
 
     bbox_format: BoxFormat = BoxFormat.AUTO
+    # Not the family's by itself: what was trained on the published words is asked with them.
+    prompt: PromptStyle = PromptStyle.PUBLISHED
     crop_source: CropSource = CropSource.PREPROCESSED
     image_index: IndexedImages = IndexedImages.ALL
     small_boxes: SmallBoxes = SmallBoxes.REFUSE

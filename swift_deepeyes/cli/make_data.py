@@ -13,6 +13,9 @@ import typer
 
 from swift_deepeyes.cli.command import option
 from swift_deepeyes.cli.plugin_files import plugin_files_option
+from swift_deepeyes.cli.prompts import family_option, prompt_form, prompt_option
+from swift_deepeyes.episode.family import Family
+from swift_deepeyes.prompt_style import PromptStyle
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,6 +63,8 @@ def make_data(
     toolbox: Annotated[
         str, option(PROMPTS, "The tools of rows without env_name.", "NAME")
     ] = "visual_toolbox_v2",
+    prompt: Annotated[PromptStyle, prompt_option(PROMPTS)] = PromptStyle.PUBLISHED,
+    family: Annotated[Family | None, family_option(PROMPTS)] = None,
     external_plugins: Annotated[list[Path] | None, plugin_files_option(PROMPTS)] = None,
 ) -> None:
     """Make training data of your own questions: an image, a question and an answer a row.
@@ -78,10 +83,13 @@ def make_data(
     from swift_deepeyes.tools.plugins import load_entry_points, load_plugin_files
     from swift_deepeyes.tools.prompt import read_system_prompt
 
+    form = prompt_form(prompt, family)
     load_entry_points()
     load_plugin_files(external_plugins or ())
     choice = PromptChoice(toolbox, read_system_prompt(system_prompt) if system_prompt else None)
-    recipe = Recipe(validation=validation, max_pixels=max_pixels)
+    recipe = Recipe(
+        validation=validation, max_pixels=max_pixels, prompt_style=prompt, prompt_form=form
+    )
     console = Console()
     with ConsoleProgress(console) as progress:
         made = make(questions, out, choice, recipe, workers or available_cores(), progress, images)

@@ -11,14 +11,16 @@ from typing import Annotated
 import typer
 
 from swift_deepeyes.cli.command import INTERRUPTED, option
+from swift_deepeyes.cli.prompts import family_option, prompt_form, prompt_option
+from swift_deepeyes.episode.family import Family
 from swift_deepeyes.preparation.choices import (
     DROPPED_BY_DEFAULT,
     ChartPolicy,
     PromptColumn,
-    PromptStyle,
     RowIssue,
     UnknownColumns,
 )
+from swift_deepeyes.prompt_style import PromptStyle
 
 IMAGES, ROWS = "Images", "Rows and columns"
 DEFAULTS = ", ".join(sorted(DROPPED_BY_DEFAULT))
@@ -55,10 +57,8 @@ def prepare(
         option(ROWS, "Chart rows, whose images are very large: exclude, cap or keep.", "WHAT"),
     ] = ChartPolicy.CAP,
     messages: Annotated[bool, option(ROWS, "Name the column messages, not prompt.", None)] = False,
-    prompt: Annotated[
-        PromptStyle,
-        option(ROWS, "published, or corrected: the tool's schema requires bbox_2d.", "STYLE"),
-    ] = PromptStyle.PUBLISHED,
+    prompt: Annotated[PromptStyle, prompt_option(ROWS)] = PromptStyle.PUBLISHED,
+    family: Annotated[Family | None, family_option(ROWS)] = None,
     unknown_columns: Annotated[
         UnknownColumns, option(ROWS, "drop or keep columns that the schema has not.", "WHAT")
     ] = UnknownColumns.DROP,
@@ -87,6 +87,7 @@ def prepare(
     recipe = Recipe(
         prompt_column=PromptColumn.MESSAGES if messages else PromptColumn.PROMPT,
         prompt_style=prompt,
+        prompt_form=prompt_form(prompt, family),
         chart=chart,
         min_side=min_side,
         max_side=max_side,

@@ -57,6 +57,7 @@ class ConversationFault(StrEnum):
     NO_USER = "no user message at the end"
     IMAGE_COUNT = "images and tags do not match"
     NO_TOOLBOX = "an env_name that names no toolbox"
+    OTHER_FRAME = "a prompt that states another frame of boxes"
 
 
 @dataclass(frozen=True)

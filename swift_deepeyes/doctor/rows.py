@@ -14,7 +14,7 @@ from swift_deepeyes.counted import counted, which
 from swift_deepeyes.dataset.conversation import ConversationFault
 from swift_deepeyes.dataset.images import ImageFault
 from swift_deepeyes.doctor.finding import Finding, failed, ok, warning
-from swift_deepeyes.ms_swift.row_outcome import Checked, Note
+from swift_deepeyes.ms_swift.row_outcome import HARMLESS, Checked, Note
 
 SAMPLED_ROWS = 200
 PLACES = 8  # of a file from which they are taken
@@ -27,11 +27,14 @@ _FIXES: dict[ConversationFault | ImageFault, str] = {
     ImageFault.UNREADABLE: "copy the file anew and compare its size, or leave these rows out",
     ImageFault.THIN: "cut or leave out images whose sides differ by more than a factor of 200",
     ConversationFault.IMAGE_COUNT: "one <image> tag in the text for each image of the row",
+    ConversationFault.OTHER_FRAME: "DEEPEYES_PROMPT=family, or prepare the file for this model",
     ConversationFault.NO_TOOLBOX: (
         "correct env_name, or pass the file that registers it with --external-plugins"
     ),
 }
 _NOTE_FIXES = {
+    Note.OTHER_WORDS: "write the frame of the boxes into their prompts yourself",
+    Note.JSON_CALLS: "DEEPEYES_PROMPT=family",
     Note.NO_QUESTION: "fill extra_info.question: the judge reads it",
     Note.NO_REFERENCE: "fill reward_model.ground_truth: such a row earns nothing",
     Note.UNANNOUNCED: (
@@ -83,7 +86,7 @@ def _examined(table: pa.Table) -> list[Checked]:
 def _findings(check: str, checked: Sequence[Checked], of: int) -> list[Finding]:
     sampled = f"{len(checked):,} of {counted(of, 'row')}"
     dropped = [one for one in checked if one.fault is not None]
-    notes = Counter(note for one in checked for note in one.notes if note is not Note.ENLARGED)
+    notes = Counter(note for one in checked for note in one.notes if note not in HARMLESS)
     findings = [_dropped(check, fault, dropped, sampled) for fault in _faults(dropped)]
     findings += [
         warning(check, f"{number:,} of {len(checked):,} {note}", _NOTE_FIXES[note])

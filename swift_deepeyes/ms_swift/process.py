@@ -19,6 +19,7 @@ from swift_deepeyes.ms_swift.recorder import Recorder
 from swift_deepeyes.once import forget_warnings, warn_once
 from swift_deepeyes.scoring.score import SampleScore
 from swift_deepeyes.settings import Settings, read_settings
+from swift_deepeyes.tools.family_prompt import PromptForm
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ class Process:
 
         self.has_said = False
         """Whether the rewards have said what the run is; they do where no callback of ours runs."""
+
+        self.prompt_form: PromptForm | None = None
+        """How the run's model is told of its tools; None: no run has said so yet."""
 
         self.in_flight: dict[Batch, asyncio.Task[list[SampleScore]]] = {}
         """Batches that are being scored, by the identity of their lists."""

@@ -52,8 +52,10 @@ from swift_deepeyes.ms_swift.compat import (
     MessagesPreprocessor,
     dataset_register,
 )
-from swift_deepeyes.ms_swift.row_outcome import Checked, Note, counts, notes
+from swift_deepeyes.ms_swift.row_outcome import HARMLESS, Checked, counts, notes
+from swift_deepeyes.ms_swift.row_prompt import known_form, tell_of_tools
 from swift_deepeyes.tools import toolbox_of_row
+from swift_deepeyes.tools.family_prompt import PromptForm
 
 logger = logging.getLogger(__name__)
 
@@ -90,9 +92,11 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
         self._processes = 1
         self._named = 0
         self._ahead: Iterator[Checked] | None = None
+        self._form: PromptForm | None = None
 
     def __call__(self, dataset: AnyDataset, **kwargs: Any) -> AnyDataset:
-        """All rows of a file. Raises `NoRowsLeftError`."""
+        """All rows of a file. Raises `NoRowsLeftError` and `PromptFormError`."""
+        self._form = known_form()
         dataset = self._readable(dataset)
         self._processes = kwargs.get("num_proc") or 1
         self._named = 0
@@ -158,8 +162,9 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
         entries = [as_entry(image) for image in conversation.images]
         images = [checked_image(entry, fetch_image) for entry in entries]
         result |= {MESSAGES: conversation.messages, IMAGES: images}
+        rewriting = tell_of_tools(result, self._form)
         changed = [new for old, new in zip(entries, images, strict=True) if new is not old]
-        return Checked(result, notes(result, is_enlarged=bool(changed)))
+        return Checked(result, rewriting + notes(result, bool(changed), self._form))
 
     def _with_messages(self, row: Row) -> Row:
         """The row with the list of messages that ms-swift makes of what the file has."""
@@ -186,7 +191,7 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
         if dropped:
             found.insert(0, f"{len(dropped)} dropped ({counts(dropped)})")
         if found:
-            is_harmless = not dropped and set(noted) == {Note.ENLARGED}
+            is_harmless = not dropped and set(noted) <= HARMLESS
             level = logging.INFO if is_harmless else logging.WARNING
             logger.log(level, "Of %s: %s", counted(len(checked), "row"), ", ".join(found))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from swift_deepeyes.episode.boxes import Frame
@@ -12,12 +13,15 @@ from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.ms_swift.compat import load_template
 from swift_deepeyes.ms_swift.request import row_options
 from swift_deepeyes.settings import BoxFormat
+from swift_deepeyes.tools.family_prompt import PromptForm
 
 # `version` of swift/template/templates/qwen.py and the patch size that `replace_tag` hands to
 # `fetch_image` there. The Omni templates use a fork of it with the same sizes.
 _DEFAULT_PATCH = {"v2": 14, "v2_5": 14, "omni_v2_5": 14}
 _PATCH_FROM_PROCESSOR = frozenset({"v3", "omni_v3"})
 
+# Those that teach calls as `<function=…>` (swift/agent_template/mapping.py).
+_XML_AGENT_TEMPLATES = frozenset({"qwen3_5", "qwen3_coder"})
 
 # What `fetch_image` reads of a row's `chat_template_kwargs`; ms-swift hands over all of them.
 _FETCH_OPTIONS = ("min_pixels", "max_pixels", "resized_height", "resized_width")
@@ -53,6 +57,24 @@ def box_frame(template: Any, box_format: BoxFormat) -> Frame:
     if box_format is BoxFormat.NORM1000:
         return Frame.NORM1000
     return Frame.PIXEL if getattr(template, "norm_bbox", None) == "none" else Frame.NORM1000
+
+
+def prompt_form_of_run(args: Any, box_format: BoxFormat) -> PromptForm | None:
+    """How the model of `swift rlhf`'s arguments is told of its tools; None where they do not tell.
+
+    Asked before the template is made: its class and its agent template say the same.
+    """
+    meta = getattr(args, "template_meta", None)
+    if meta is None:
+        return None
+    given = {name: getattr(args, name, None) for name in ("norm_bbox", "agent_template")}
+    norm_bbox = given["norm_bbox"] or getattr(meta.template_cls, "norm_bbox", None)
+    frame = box_frame(SimpleNamespace(norm_bbox=norm_bbox), box_format)
+    return PromptForm(
+        frame=frame,
+        is_stated=not (frame is Frame.PIXEL and norm_bbox == "none"),
+        in_column=(given["agent_template"] or meta.agent_template) in _XML_AGENT_TEMPLATES,
+    )
 
 
 def load_recipe(

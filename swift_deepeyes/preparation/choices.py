@@ -12,13 +12,6 @@ class PromptColumn(StrEnum):
     MESSAGES = "messages"  # ms-swift's own name
 
 
-class PromptStyle(StrEnum):
-    """Whose words the system prompt uses."""
-
-    PUBLISHED = "published"
-    CORRECTED = "corrected"  # the tool's schema requires the argument that it describes
-
-
 class ChartPolicy(StrEnum):
     """What happens to the rows of the chart file, whose images are very large."""
 

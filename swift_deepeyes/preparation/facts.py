@@ -29,6 +29,7 @@ from swift_deepeyes.scoring.scheme import ScoringScheme
 from swift_deepeyes.scoring.strict import extract_strictly
 from swift_deepeyes.scoring.transcript import Exchange, Transcript
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Outcome, QuestionKind
+from swift_deepeyes.tools.family_prompt import Rewriting
 
 PixelSize = tuple[int, int]
 
@@ -80,6 +81,7 @@ class RowFacts(FrozenModel):
     before: list[PixelSize]
     after: list[PixelSize]
     jpeg_errors: tuple[JpegError, ...] = ()  # of the images that were changed and stayed JPEGs
+    rewriting: Rewriting | None = None  # of its prompt, where the family's was asked for
 
     @property
     def name(self) -> str:
@@ -109,6 +111,7 @@ def facts_of(
         before=[image.before for image in images if image.before],
         after=[image.after for image in images if image.after],
         jpeg_errors=tuple(image.jpeg_error for image in images if image.jpeg_error),
+        rewriting=row.rewriting,
     )
 
 

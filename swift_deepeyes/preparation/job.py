@@ -200,6 +200,7 @@ def _report(job: Job, counts: FileCounts, rows: dict[Side, int], progress: Progr
         math=counts.math_report(progress.advance),
         images=counts.image_report(),
         unknown_columns=job.source.unknown_columns(),
+        prompts=dict(sorted(counts.prompts.items())),
     )
 
 

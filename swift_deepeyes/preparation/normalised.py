@@ -21,6 +21,7 @@ from swift_deepeyes.dataset.columns import (
     MESSAGES,
     STRUCT_KEYS,
     TEXT_COLUMNS,
+    TOOLS,
 )
 from swift_deepeyes.dataset.conversation import (
     BadConversationError,
@@ -30,11 +31,13 @@ from swift_deepeyes.dataset.conversation import (
 )
 from swift_deepeyes.dataset.references import text_structs
 from swift_deepeyes.dataset.values import leaf_text, list_of
-from swift_deepeyes.preparation.choices import ChartPolicy, PromptStyle, RowIssue, UnknownColumns
-from swift_deepeyes.preparation.prompt_style import corrected_prompt
+from swift_deepeyes.preparation.choices import ChartPolicy, RowIssue, UnknownColumns
+from swift_deepeyes.preparation.prompt_style import in_style
 from swift_deepeyes.preparation.recipe import CHART_SOURCE, Recipe
 from swift_deepeyes.preparation.source import RawRow, Source
 from swift_deepeyes.scoring.row import ScoredRow, read_row
+from swift_deepeyes.tools.family_prompt import Rewriting
+from swift_deepeyes.tools.signatures import column_text
 
 Issues = dict[RowIssue, str]
 """What is wrong with a row, and a reason where the name does not say all."""
@@ -48,6 +51,7 @@ class NormalisedRow:
     images: list[object]
     scored: ScoredRow
     issues: Issues
+    rewriting: Rewriting | None = None
 
     @property
     def data_source(self) -> str:
@@ -65,6 +69,8 @@ class Normaliser:
         self._recipe = recipe
         # Where no row tells, `env_name` stays null: an empty one would mean that there is no tool.
         self._names_toolboxes = source.names_toolboxes()
+        form = recipe.prompt_form
+        self._has_tools = TOOLS in source.schema.names or (form is not None and form.in_column)
 
     def schema(self) -> pa.Schema:
         """The same for every prepared file, but for unknown columns that are kept."""
@@ -79,6 +85,7 @@ class Normaliser:
                 *((name, text) for name in TEXT_COLUMNS),
                 (str(self._recipe.prompt_column), pa.list_(message)),
                 (IMAGES, pa.list_(image)),
+                *([(TOOLS, text)] if self._has_tools else []),
                 *structs.items(),
                 *(given.field(n).with_metadata(None) for n in self._extra if n in given.names),
             ]
@@ -91,11 +98,12 @@ class Normaliser:
         images = next((given for name in IMAGE_COLUMNS if (given := list_of(raw.get(name)))), [])
         read, issues = _conversation(raw.get(self._source.conversation), images)
         messages = [{"role": m["role"], "content": m["content"]} for m in read.messages]
-        if recipe.prompt_style is PromptStyle.CORRECTED:
-            messages = corrected_prompt(messages, columns[ENV_NAME])
         if not self._names_toolboxes:
             columns[ENV_NAME] = None
-        columns[str(recipe.prompt_column)] = messages
+        told, rewriting = in_style(messages, raw.get(TOOLS), columns[ENV_NAME], recipe)
+        columns[str(recipe.prompt_column)] = messages = told.messages
+        if self._has_tools:
+            columns[TOOLS] = column_text(told.tools)
         columns |= text_structs(raw, lambda column, _: self._keys(column))
         columns |= {name: raw[name] for name in self._extra if name in raw}
         scored = read_row({**columns, MESSAGES: messages})
@@ -107,7 +115,7 @@ class Normaliser:
             RowIssue.NO_QUESTION: not columns[EXTRA_INFO]["question"].strip(),
         }
         issues |= {issue: "" for issue, is_so in seen.items() if is_so}
-        return NormalisedRow(columns, read.images, scored, issues)
+        return NormalisedRow(columns, read.images, scored, issues, rewriting)
 
     def _keys(self, column: str) -> tuple[str, ...]:
         """The keys of a struct column in the prepared file."""

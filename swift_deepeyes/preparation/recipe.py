@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_serializer
+from pydantic import Field, field_serializer, model_validator
 
 from swift_deepeyes.dataset.images import MIN_SIDE
 from swift_deepeyes.frozen import FrozenModel
@@ -10,11 +10,12 @@ from swift_deepeyes.preparation.choices import (
     DROPPED_BY_DEFAULT,
     ChartPolicy,
     PromptColumn,
-    PromptStyle,
     RowIssue,
     UnknownColumns,
 )
 from swift_deepeyes.preparation.images import SizeLimits
+from swift_deepeyes.prompt_style import PromptStyle
+from swift_deepeyes.tools.family_prompt import PromptForm
 
 CHART_SOURCE = "chart"
 CHART_MAX_PIXELS = 4_014_080
@@ -24,10 +25,14 @@ tokens even where `MAX_PIXELS` is not set, and it is twice the `MAX_PIXELS` of o
 
 
 class Recipe(FrozenModel):
-    """One way of preparing. Sides and areas are in pixels; None: no limit."""
+    """One way of preparing. Sides and areas are in pixels; None: no limit.
+
+    `prompt_form`: of the family whose words the prompts get, with `PromptStyle.FAMILY` only.
+    """
 
     prompt_column: PromptColumn = PromptColumn.PROMPT
     prompt_style: PromptStyle = PromptStyle.PUBLISHED
+    prompt_form: PromptForm | None = None
     chart: ChartPolicy = ChartPolicy.CAP
     min_side: int = Field(default=MIN_SIDE, ge=1)
     max_side: int | None = Field(default=None, ge=MIN_SIDE)
@@ -46,6 +51,12 @@ class Recipe(FrozenModel):
             if is_unlimited:
                 max_pixels = CHART_MAX_PIXELS
         return SizeLimits(self.min_side, self.max_side, max_pixels)
+
+    @model_validator(mode="after")
+    def _has_form_of_family(self) -> Recipe:
+        if (self.prompt_style is PromptStyle.FAMILY) is (self.prompt_form is None):
+            raise ValueError("prompt_style family and prompt_form go together")
+        return self
 
     @field_serializer("dropped")
     def _in_order(self, dropped: frozenset[RowIssue]) -> list[RowIssue]:

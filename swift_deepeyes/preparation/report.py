@@ -22,6 +22,7 @@ from swift_deepeyes.preparation.choices import PromptColumn, RowIssue
 from swift_deepeyes.preparation.facts import AnswerKind, MathFact
 from swift_deepeyes.preparation.parts import Side
 from swift_deepeyes.preparation.recipe import Recipe
+from swift_deepeyes.tools.family_prompt import Rewriting
 
 REPORT_NAME = "report.json"
 _NOT_IN_A_NAME = re.compile(r"[^0-9A-Za-z_]+")
@@ -102,6 +103,9 @@ class FileReport(FrozenModel):
     math: MathReport | None
     images: ImageReport
     unknown_columns: tuple[str, ...]
+    prompts: dict[Rewriting, int] = Field(
+        default_factory=dict
+    )  # written rows, with --prompt family
 
     @property
     def rows_out(self) -> int:

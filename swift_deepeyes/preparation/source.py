@@ -22,12 +22,13 @@ from swift_deepeyes.dataset.columns import (
     IMAGE_COLUMNS,
     STRUCT_KEYS,
     TEXT_COLUMNS,
+    TOOLS,
 )
 from swift_deepeyes.errors import PrepareError
 
 READ_ROWS = 16
 STREAM_BYTES = 1 << 20
-_KNOWN = {*TEXT_COLUMNS, *CONVERSATIONS, *IMAGE_COLUMNS, *STRUCT_KEYS}
+_KNOWN = {*TEXT_COLUMNS, *CONVERSATIONS, *IMAGE_COLUMNS, *STRUCT_KEYS, TOOLS}
 
 RawRow = dict[str, Any]
 

@@ -27,6 +27,7 @@ from swift_deepeyes.preparation.report import (
     Sizes,
 )
 from swift_deepeyes.scoring.scheme import ScoringScheme
+from swift_deepeyes.tools.family_prompt import Rewriting
 
 MAX_EXAMPLES = 20
 EXAMPLE_CHARACTERS = 120
@@ -108,6 +109,7 @@ class FileCounts:
         self.data_sources: Counter[str] = Counter()
         self.references: Counter[str] = Counter()
         self.math_references: Counter[str] = Counter()
+        self.prompts: Counter[Rewriting] = Counter()
         self.contradictions = Contradictions()
         self._before, self._after = SizeTally(), SizeTally()
         self._images = self._enlarged = self._reduced = 0
@@ -127,6 +129,8 @@ class FileCounts:
             self.dropped[first] += 1
             return
         self.references[facts.reference] += 1
+        if facts.rewriting is not None:
+            self.prompts[facts.rewriting] += 1
         if facts.rule is ScoringScheme.MATH and facts.reference:
             self.math_references[facts.reference] += 1
         self.contradictions.add(facts)

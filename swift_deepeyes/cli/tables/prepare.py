@@ -114,6 +114,9 @@ def _lines(file: FileReport) -> Iterator[str]:
     if file.unknown_columns:
         action = {"drop": "dropped", "keep": "kept"}[file.recipe.unknown_columns]
         yield f"{name}: unknown columns {action}: {', '.join(file.unknown_columns)}"
+    if file.prompts:
+        counts = ", ".join(f"{rows:,} {of}" for of, rows in file.prompts.items())
+        yield f"{name}: prompts in the family's form: {counts}"
     if file.images.before and file.images.after:
         yield f"{name}: images before {_sizes(file.images.before)}"
         if file.images.before != file.images.after:

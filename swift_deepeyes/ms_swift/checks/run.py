@@ -15,8 +15,9 @@ from swift_deepeyes.ms_swift.checks.correction import warn_of_correction
 from swift_deepeyes.ms_swift.checks.masking import MaskingError, check_masking
 from swift_deepeyes.ms_swift.checks.resume import ResumeError, check_resume
 from swift_deepeyes.ms_swift.compat import multi_turns, orms
-from swift_deepeyes.ms_swift.process import tell_launcher
+from swift_deepeyes.ms_swift.process import process, tell_launcher
 from swift_deepeyes.ms_swift.rewards import meet_judge_of
+from swift_deepeyes.ms_swift.template import prompt_form_of_run
 
 
 class UnknownNameError(DeepEyesError, ValueError):
@@ -25,6 +26,7 @@ class UnknownNameError(DeepEyesError, ValueError):
 
 def check_run(args: Any) -> None:
     """Raises the first error of `UnknownNameError`, `MaskingError`, `ResumeError`, `JudgeError`."""
+    process.prompt_form = prompt_form_of_run(args, process.settings.bbox_format)
     scheduler = getattr(args, "multi_turn_scheduler", None)
     try:
         _check("--multi_turn_scheduler", [scheduler] if scheduler else [], multi_turns)
