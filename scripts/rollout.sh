@@ -10,6 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # It marks what the trainer is to leave out.
 . "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/thinking.sh"
 
 : "${HOST:=0.0.0.0}" # address to listen on; 127.0.0.1 on a single machine
 : "${ROLLOUT_DATA_PARALLEL:=8}" # engines
@@ -27,6 +28,7 @@ start_command swift rollout \
     --model "$MODEL" \
     --torch_dtype bfloat16 \
     --external_plugins "$PLUGIN" \
+    "${THINKING_ARGUMENTS[@]}" \
     --multi_turn_scheduler deepeyes_scheduler \
     --max_turns "$MAX_TURNS" \
     --host "$HOST" \

@@ -18,6 +18,12 @@
 : "${DATA_PROCESSES:=8}"    # they check every image once, at start
 . "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/resume.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/thinking.sh"
+
+# The data's prompts were written for boxes in pixels and calls as JSON. `family` rewrites them for the
+# model, also those of a file that was prepared for another one; the paper's model keeps the paper's.
+: "${DEEPEYES_PROMPT:=published}" # whose words tell of the tools: published, corrected or family
+export_settings DEEPEYES_PROMPT
 
 # Where the judge is.
 : "${JUDGE_HOST:=127.0.0.1}" # one address or several, separated by spaces, all on JUDGE_PORT
@@ -56,6 +62,7 @@ TRAINING_ARGUMENTS=(
     --model "$MODEL"
     --torch_dtype bfloat16
     --external_plugins "$PLUGIN"
+    "${THINKING_ARGUMENTS[@]}"
 
     --custom_dataset_info "$ROOT/dataset_info.json" "${DATASET_INFO_LIST[@]}"
     --dataset "${DATASET_LIST[@]}"

@@ -37,6 +37,12 @@ def known_form() -> PromptForm | None:
     return process.prompt_form
 
 
+def fills_tools_column(form: PromptForm | None) -> bool:
+    """Whether rows of this run's model are told of their tools by `tools`."""
+    is_family = process.settings.prompt is PromptStyle.FAMILY
+    return is_family and form is not None and form.in_column
+
+
 def tell_of_tools(row: dict[str, Any], form: PromptForm | None) -> tuple[Note, ...]:
     """Rewrite a row with text contents, in place; what is worth counting of it."""
     style, env_name = process.settings.prompt, row.get(ENV_NAME)

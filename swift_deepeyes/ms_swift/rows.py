@@ -53,7 +53,7 @@ from swift_deepeyes.ms_swift.compat import (
     dataset_register,
 )
 from swift_deepeyes.ms_swift.row_outcome import HARMLESS, Checked, counts, notes
-from swift_deepeyes.ms_swift.row_prompt import known_form, tell_of_tools
+from swift_deepeyes.ms_swift.row_prompt import fills_tools_column, known_form, tell_of_tools
 from swift_deepeyes.tools import toolbox_of_row
 from swift_deepeyes.tools.family_prompt import PromptForm
 
@@ -122,7 +122,14 @@ class DeepEyesRows(MessagesPreprocessor):  # type: ignore[misc]  # ms-swift is u
         names = {column: RAW + column for column in raw}
         if ENV_NAME in names and _is_all_null(dataset, ENV_NAME):
             names[ENV_NAME] = NULLS
-        return dataset.rename_columns(names)
+        return self._with_tools_column(dataset.rename_columns(names))
+
+    def _with_tools_column(self, dataset: AnyDataset) -> AnyDataset:
+        """With a column `tools` where rows will get tools: else the first rows settle its type."""
+        is_new = TOOLS not in dataset.features and fills_tools_column(self._form)
+        if not is_new or isinstance(dataset, IterableDataset):
+            return dataset
+        return dataset.add_column(TOOLS, [None] * len(dataset))
 
     def preprocess(self, row: Row) -> Row | None:
         """One row, ready for training; None drops it."""

@@ -214,12 +214,33 @@ def _config(size: str, vision_mlp: int, *text: int) -> dict[str, Any]:
     }
 
 
+def _hybrid_config(size: str, linear: tuple[int, int, int, int], *text: int) -> dict[str, Any]:
+    """Of Qwen3.5: three layers of linear attention, then one of full. The hub has no `-Instruct`."""
+    sides = ("num_value_heads", "num_key_heads", "value_head_dim", "key_head_dim")
+    kinds = ["linear_attention"] * 3 + ["full_attention"]
+    hybrid: dict[str, Any] = {
+        f"linear_{name}": value for name, value in zip(sides, linear, strict=True)
+    }
+    hybrid |= {"head_dim": 256, "layer_types": kinds * (text[2] // 4)}
+    return {
+        "_name_or_path": f"Qwen/{size}",
+        "model_type": "qwen3_5",
+        "tie_word_embeddings": False,
+        "text_config": dict(zip(TEXT, text, strict=True)) | hybrid,
+        "vision_config": VISION["qwen3_vl"]
+        | {"intermediate_size": 4304, "out_hidden_size": text[0]},
+    }
+
+
 CONFIGS = {  # as published on the Hugging Face hub
     "3b": _config("Qwen2.5-VL-3B", 3420, 2048, 11008, 36, 16, 2, 151_936),
     "7b": _config("Qwen2.5-VL-7B", 3420, 3584, 18944, 28, 28, 4, 152_064),
     "32b": _config("Qwen2.5-VL-32B", 3456, 5120, 27648, 64, 40, 8, 152_064),
     "72b": _config("Qwen2.5-VL-72B", 3456, 8192, 29568, 80, 64, 8, 152_064),
     "qwen3-8b": _config("Qwen3-VL-8B", 4304, 4096, 12288, 36, 32, 8, 151_936),
+    # Its 8.95 billion parameters of text, untied, are what others count too; without the layer
+    # that predicts a token more, which is not trained.
+    "qwen3.5-9b": _hybrid_config("Qwen3.5-9B", (32, 16, 128, 128), 4096, 12288, 32, 16, 4, 248_320),
 }
 COUNTS = {  # parameters, and adapter sides
     "3b": (3_754_622_976, 1_870_848),
@@ -227,6 +248,7 @@ COUNTS = {  # parameters, and adapter sides
     "32b": (33_452_718_336, 8_388_608),
     "72b": (73_410_777_344, 13_158_400),
     "qwen3-8b": (8_767_123_696, 2_727_936),
+    "qwen3.5-9b": (9_409_813_744, 2_704_896),
 }
 MODELS = {
     name: shape_of(
