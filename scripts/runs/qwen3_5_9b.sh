@@ -17,13 +17,13 @@
 # Plan: swift-deepeyes plan --model qwen3.5-9b --gpus 24 --rollout-gpus 8 --max-pixels 2621440
 #   --max-response 12288 --max-turn-tokens 6144
 # Memory: (arithmetic) training "23.4 GB" on average, "58.6 GB" for the longest trajectory, "34.4 GB" of
-#   it logits over 248,320 tokens; "156.0 GB" of a node's memory. vLLM: "18.8 GB" of weights, "51.9 GB" of
+#   it logits over 248,320 tokens; "40.0 GB" of a node's memory. vLLM: "18.8 GB" of weights, "51.9 GB" of
 #   KV cache and states.
-# Time: (arithmetic) on A100 a step of "X", the run "X", "X", and the judge adds
+# Time: (arithmetic) on A100 a step of "23 min", the run "30.9 h", "742 GPU-hours", and the judge adds
 #   "301 s" to a step; on H100 "11 min", "14.1 h", "339 GPU-hours", and "95 s".
-# Watch: deepeyes/turns/mean and completions/mean_length from the first step: turns of one token or two say
-#   that no thought was opened (ENABLE_THINKING); deepeyes/tool_calls/success_rate: boxes are read as 0 to
-#   1000, and calls in the form that this family's template teaches.
+# Watch: num_turns and completions/mean_length from the first step: one short turn each says that no thought
+#   was opened (ENABLE_THINKING); deepeyes/tool_calls/success_rate: boxes are read as 0 to 1000, and calls
+#   in the form that this family's template teaches.
 # Not as the paper: another model, which thinks in tags of its own template, is told of the tool by that
 #   template (DEEPEYES_PROMPT), and writes less: 12,288 tokens after the prompt instead of 20,480, 6,144 a
 #   turn, as the logits of its large vocabulary would not fit. Its image tokens are of 32x32 pixels instead

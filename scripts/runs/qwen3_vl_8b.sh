@@ -16,14 +16,17 @@
 # Time: (arithmetic) on A100 a step of "24 min", the run "32.1 h", "770 GPU-hours", and the judge adds
 #   "301 s" to a step; on H100 "12 min", "15.5 h", "371 GPU-hours", and "95 s".
 # Watch: deepeyes/tool_calls/success_rate from the first step: boxes are read as 0 to 1000 here, as this
-#   family writes them, though the data's prompts were made for pixels.
-# Not as the paper: another model. Its image tokens are of 32x32 pixels instead of 28x28, so the same 2560
-#   tokens are 2,621,440 pixels.
+#   family writes them, and the prompts are rewritten to say so (DEEPEYES_PROMPT).
+# Not as the paper: another model, and that rewriting. Its image tokens are of 32x32 pixels instead of
+#   28x28, so the same 2560 tokens are 2,621,440 pixels. A Thinking model begins its turns inside a thought,
+#   which ms-swift's template leaves out unless it is told, for both roles:
+#   MODEL=Qwen/Qwen3-VL-8B-Thinking ENABLE_THINKING=true
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../roles.sh"
 
 set -a
 : "${MODEL:=Qwen/Qwen3-VL-8B-Instruct}"
+: "${DEEPEYES_PROMPT:=family}"
 : "${MAX_PIXELS:=2621440}"
 : "${NNODES:=2}"
 : "${JUDGE_TENSOR_PARALLEL:=8}"

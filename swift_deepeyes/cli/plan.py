@@ -55,7 +55,9 @@ class _Paper:
         return str(self())
 
 
-_HUB = "3b, 7b, 32b, 72b, qwen3-8b, a model of the hub (organisation/name), or a folder."
+_HUB = (
+    "3b, 7b, 32b, 72b, qwen3-8b, qwen3.5-9b, a model of the hub (organisation/name), or a folder."
+)
 
 
 def _paper(text: str, path: str, panel: str, scale: float = 1) -> Any:

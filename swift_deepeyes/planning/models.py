@@ -215,7 +215,7 @@ def _config(size: str, vision_mlp: int, *text: int) -> dict[str, Any]:
 
 
 def _hybrid_config(size: str, linear: tuple[int, int, int, int], *text: int) -> dict[str, Any]:
-    """Of Qwen3.5: three layers of linear attention, then one of full. The hub has no `-Instruct`."""
+    """Of Qwen3.5: three layers of linear attention, then one of full."""
     sides = ("num_value_heads", "num_key_heads", "value_head_dim", "key_head_dim")
     kinds = ["linear_attention"] * 3 + ["full_attention"]
     hybrid: dict[str, Any] = {

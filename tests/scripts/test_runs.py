@@ -205,13 +205,42 @@ def test_32b_takes_a_whole_node_per_rollout_server(capture: Any) -> None:
 
 
 def test_the_families_see_the_same_tokens(capture: Any) -> None:
-    """2560, of 28x28 pixels in Qwen2.5-VL and of 32x32 in Qwen3-VL."""
-    for name, model in (("7b_4_nodes", "7b"), ("qwen3_vl_8b", "qwen3-8b")):
+    """2560, of 28x28 pixels in Qwen2.5-VL and of 32x32 in Qwen3-VL and Qwen3.5."""
+    models = {"7b_4_nodes": "7b", "qwen3_vl_8b": "qwen3-8b", "qwen3_5_9b": "qwen3.5-9b"}
+    for name, model in models.items():
         call = captured(capture, name, "train")
         assert call.args.model == MODELS[model].name
         assert call.args.max_pixels is None  # the variable is what both sides read
         pixels = int(call.env["MAX_PIXELS"])
         assert image_tokens(pixels, MODELS[model].token_side) == 2560 + IMAGE_MARKS
+
+
+def thoughts(call: Any) -> tuple[object, object, object]:
+    """How a command's template treats them."""
+    args = call.args
+    return args.enable_thinking, args.preserve_thinking, args.response_prefix
+
+
+@pytest.mark.parametrize("role", ["rollout", "train"])
+def test_thoughts_are_treated_alike_on_both_sides(capture: Any, role: str) -> None:
+    assert thoughts(captured(capture, "qwen3_5_9b", role)) == (True, True, None)
+    assert thoughts(captured(capture, "qwen3_vl_8b", role)) == (None, None, None)
+    assert thoughts(captured(capture, "7b_4_nodes", role)) == (None, None, None)
+    thinking = captured(capture, "qwen3_vl_8b", role, ENABLE_THINKING="true")
+    assert thoughts(thinking) == (True, True, None)
+    own = {"ENABLE_THINKING": "false", "PRESERVE_THINKING": "false", "RESPONSE_PREFIX": "<think>"}
+    assert thoughts(captured(capture, "qwen3_5_9b", role, **own)) == (False, False, "<think>")
+
+
+def test_the_judge_thinks_as_its_own_template_does(capture: Any) -> None:
+    assert thoughts(captured(capture, "qwen3_5_9b", "judge")) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", SWIFT_RUNS)
+def test_prompts_are_the_familys_for_families_of_another_frame(capture: Any, name: str) -> None:
+    call = captured(capture, name, "train")
+    expected = "family" if name.startswith("qwen3") else "published"
+    assert call.env["DEEPEYES_PROMPT"] == expected
 
 
 def test_settings_from_outside_win(capture: Any) -> None:
