@@ -19,6 +19,8 @@ set -euo pipefail
 : "${TOOL:=both}" # both: with the zoom tool and without it; on or off
 : "${SYSTEM_PROMPT:=$ROOT/data/data_0.1.2_visual_toolbox_v2.parquet}" # text, or a training file whose first row has it; not there: one that announces the tool
 : "${MAX_PIXELS:=}" # the largest image the model sees; empty: as in training
+: "${THINKING:=}" # on or off: whether turns begin inside a thought; empty: as in training
+: "${DEEPEYES_PROMPT:=}" # whose words tell of the tool: published, corrected or family; empty: as in training
 : "${MAX_CONTEXT_TOKENS:=28672}" # tokens of a conversation
 : "${DEEPEYES_MAX_IMAGES:=32}" # images of a conversation
 : "${EVAL_OUTPUT:=}" # folder of the reports; empty: evaluation, beside the checkpoint
@@ -43,15 +45,29 @@ trained_with() { sed -nE "s/^ *\"$1\": \"?([^\"]*[^\",])\"?,?\$/\1/p" "$CHECKPOI
 
 is_adapter() { [ -f "$CHECKPOINT/adapter_config.json" ]; }
 
-# The pixels of the training: a flag, or the variable in the command that scripts/ left behind.
-trained_pixels() {
-    local pixels command
-    pixels="$(trained_with max_pixels)"
+# The variable NAME of the command that scripts/ left behind; nothing where there is none.
+trained_variable() {
+    local value="" command
     for command in "$CHECKPOINT/../command.sh" "$CHECKPOINT/../../command.sh"; do
-        [ -z "$pixels" ] && [ -f "$command" ] || continue
-        pixels="$(sed -nE 's/^ *MAX_PIXELS=([0-9]+).*/\1/p' "$command")"
+        [ -z "$value" ] && [ -f "$command" ] || continue
+        value="$(sed -nE "s/^ *$1=([[:alnum:]_]+).*/\1/p" "$command")"
     done
-    echo "$pixels"
+    echo "$value"
+}
+
+# The pixels of the training: a flag, or the variable.
+trained_pixels() {
+    local pixels
+    pixels="$(trained_with max_pixels)"
+    echo "${pixels:-$(trained_variable MAX_PIXELS)}"
+}
+
+# Whether turns began inside a thought; nothing where nobody said so.
+trained_thinking() {
+    case "$(trained_with enable_thinking)" in
+        true) echo on ;;
+        false) echo off ;;
+    esac
 }
 
 # Lines of NAME PATH: the benchmarks of BENCHMARKS that are on this machine.
@@ -83,6 +99,7 @@ serve() {
         --verbose false
         "${words[@]}"
     )
+    [ -z "$RESPONSE_PREFIX" ] || words+=(--response_prefix "$RESPONSE_PREFIX")
     if "$IS_DRY_RUN"; then
         print_command "${words[@]}"
         return
@@ -136,6 +153,7 @@ ask() {
             --max-context "$MAX_CONTEXT_TOKENS"
             --tool "$TOOL"
         )
+        [ -z "$THINKING" ] || words+=(--thinking "$THINKING")
         [ ! -f "$2/config.json" ] || words+=(--checkpoint "$2")
         [ ! -e "$SYSTEM_PROMPT" ] || words+=(--system-prompt "$SYSTEM_PROMPT")
         # Its input would be the list of benchmarks.
@@ -155,9 +173,13 @@ FOUND="$(local_benchmarks)"
     "V*: hf download craigwu/vstar_bench --repo-type dataset --local-dir vstar_bench"
 [ -n "$MAX_PIXELS" ] || MAX_PIXELS="$(trained_pixels)"
 [ -n "$MAX_PIXELS" ] || die "with which MAX_PIXELS the checkpoint was trained is not known: set it"
+THINKING="${THINKING:-$(trained_thinking)}"
+RESPONSE_PREFIX="$(trained_with response_prefix)"
+DEEPEYES_PROMPT="${DEEPEYES_PROMPT:-$(trained_variable DEEPEYES_PROMPT)}"
+DEEPEYES_PROMPT="${DEEPEYES_PROMPT:-published}"
 [ -n "$BASE_MODEL" ] || BASE_MODEL="$(trained_with model)"
 CUDA_VISIBLE_DEVICES="$EVAL_DEVICES"
-export_settings MAX_PIXELS CUDA_VISIBLE_DEVICES
+export_settings MAX_PIXELS CUDA_VISIBLE_DEVICES DEEPEYES_PROMPT
 
 require_command swift
 trap stop_server EXIT

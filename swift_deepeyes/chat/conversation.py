@@ -59,6 +59,7 @@ class ChatPrompt:
     images: tuple[str, ...]
     toolbox: Toolbox | None
     max_tokens: int  # of one turn
+    more_tokens: int = 0  # of the prompt, beside its messages: what the request says of tools
 
     @property
     def question(self) -> str:
@@ -196,7 +197,8 @@ class _Conversation:
         texts = (message.text for message in self._prompt.messages)
         text = sum(self._host.count_tokens(text) + MESSAGE_MARGIN for text in texts)
         # Two more: the frame of the reply, and a system prompt of the server's own template.
-        return text + 3 * MESSAGE_MARGIN + self._episode.images.source_tokens()
+        frames = 3 * MESSAGE_MARGIN + self._prompt.more_tokens
+        return text + frames + self._episode.images.source_tokens()
 
     def _next_prompt_tokens(self, reply: TurnReply, observation: Observation) -> int:
         """What the server counted in this turn, and what was added since."""

@@ -106,11 +106,15 @@ _FOUND: dict[ServerKind, tuple[str, str]] = {
 
 
 class Listing(FrozenModel):
-    """One entry of a server's model list. `root` and `max_model_len` are vLLM's."""
+    """One entry of a server's model list. `root` and `max_model_len` are vLLM's.
+
+    `owned_by`: which software serves it, as `vllm` and `swift` say of themselves.
+    """
 
     id: str
     root: str | None = None
     max_model_len: int | None = None
+    owned_by: str | None = None
 
 
 class ServerIdentity(FrozenModel):
@@ -225,11 +229,13 @@ def read_listings(data: bytes) -> tuple[Listing, ...] | None:
 def _listing(entry: dict[str, Any]) -> Listing:
     """One entry; what is of another type than vLLM's counts as missing."""
     name, root, longest = (entry.get(key) for key in ("id", "root", "max_model_len"))
+    owner = entry.get("owned_by")
     is_length = isinstance(longest, int) and not isinstance(longest, bool) and longest > 0
     return Listing(
         id=name if isinstance(name, str) else "",
         root=root if isinstance(root, str) else None,
         max_model_len=longest if is_length else None,
+        owned_by=owner if isinstance(owner, str) else None,
     )
 
 

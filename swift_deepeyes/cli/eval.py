@@ -17,7 +17,7 @@ from typer.core import TyperArgument
 
 from swift_deepeyes.cli.command import INTERRUPTED, option
 from swift_deepeyes.cli.plugin_files import PluginCommand, plugin_files_option
-from swift_deepeyes.evaluation.names import Family
+from swift_deepeyes.evaluation.names import Family, Thinking
 
 INCOMPLETE = 1
 """Exit code: something was not run or judged."""
@@ -114,6 +114,15 @@ def evaluate(
     family: Annotated[
         Family | None, option(MODEL, f"One of {', '.join(Family)}.", "NAME", show_default=FOUND)
     ] = None,
+    thinking: Annotated[
+        Thinking | None,
+        option(
+            MODEL,
+            "Turns begin inside a thought: on or off.",
+            "MODE",
+            show_default="as the server has it",
+        ),
+    ] = None,
     min_pixels: Annotated[
         int | None,
         option(MODEL, "Of an image, as the server has it.", min=1, show_default=FOUND),
@@ -172,6 +181,7 @@ def evaluate(
             max_turns=max_turns,
             system_prompt=system,
             toolbox=toolbox,
+            thinking=thinking,
         )
         stated = Stated(
             family=family,

@@ -7,11 +7,12 @@ from hashlib import sha256
 
 from pydantic import Field
 
-from swift_deepeyes.evaluation.names import ToolMode
+from swift_deepeyes.evaluation.names import Thinking, ToolMode
 from swift_deepeyes.evaluation.question import Question
 from swift_deepeyes.evaluation.question_tools import describe_own_tools
 from swift_deepeyes.evaluation.served_model import ServedModel
 from swift_deepeyes.frozen import FrozenModel
+from swift_deepeyes.prompt_style import PromptStyle
 from swift_deepeyes.settings import IndexedImages, Settings
 from swift_deepeyes.tools import OFFICIAL_TOOLBOX
 
@@ -48,7 +49,7 @@ class Config(FrozenModel):
     """Everything that the user decided about what is asked. `shuffle_seed` None: as published.
 
     `toolbox`: whose tools a benchmark's questions have; rows that bring their own prompt have their
-    own.
+    own. `thinking` None: as the server's template has it.
     """
 
     benchmark: str
@@ -61,6 +62,7 @@ class Config(FrozenModel):
     max_turns: int = Field(default=6, ge=1)
     system_prompt: str
     toolbox: str = OFFICIAL_TOOLBOX
+    thinking: Thinking | None = None
 
 
 def fingerprint(
@@ -93,10 +95,13 @@ def fingerprint(
     if own_tools:  # folders from before there were any have no such line
         facts["tools"] = own_tools
     facts.update({name: getattr(settings, name) for name in _SETTINGS})
-    if (
-        settings.image_index is not IndexedImages.ALL
-    ):  # as in folders from before there was a choice
+    # As in folders from before there was a choice.
+    if settings.image_index is not IndexedImages.ALL:
         facts["image_index"] = settings.image_index
+    if config.thinking is not None:
+        facts["thinking"] = config.thinking
+    if settings.prompt is not PromptStyle.PUBLISHED:
+        facts["prompt"] = settings.prompt
     if any(not question.is_closed for question in questions):
         facts.update({name: getattr(settings, name) for name in _JUDGE_SETTINGS})
     return {name: str(value) for name, value in facts.items()}
@@ -108,7 +113,8 @@ def digest_of_questions(questions: list[Question]) -> str:
     for question in questions:
         images = [(image.name, image.stat().st_size) for image in question.images]
         content = question.model_dump(mode="json", exclude={"images"}) | {"images": images}
-        if not question.alternatives:
-            del content["alternatives"]  # as in folders from before there were any
+        for name in ("alternatives", "tools"):
+            if not content[name]:
+                del content[name]  # as in folders from before there were any
         digest.update(json.dumps(content, sort_keys=True).encode())
     return digest.hexdigest()[:16]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 from swift_deepeyes.chat.conversation import ChatPrompt, Messages, converse
 from swift_deepeyes.episode.start import EpisodeStarter, Host
 from swift_deepeyes.episode.trajectory import Trajectory
+from swift_deepeyes.evaluation.announcement import ToldPrompt, request_fields, tell_of_tools
 from swift_deepeyes.evaluation.config import Config
 from swift_deepeyes.evaluation.endpoint import Endpoint, Reply, ServerRefusedError
 from swift_deepeyes.evaluation.image_files import open_image
@@ -88,8 +90,16 @@ class Driver:
         )
 
     async def _play(self, trial: Trial) -> Played:
-        prompt = self._prompt(trial)
-        client = _TrialClient(self._endpoint, self._model.name, self._config, trial)
+        told, toolbox = self._told(trial)
+        fields = request_fields(told, self._model, self._config)
+        client = _TrialClient(self._endpoint, self._model.name, self._config, trial, fields)
+        prompt = ChatPrompt(
+            messages=told.messages,
+            images=tuple(map(str, trial.question.images)),
+            toolbox=toolbox,
+            max_tokens=self._config.sampling.max_tokens,
+            more_tokens=told.tokens(self._host.count_tokens),
+        )
         played = await converse(client, self._starter, self._host, prompt, self._threads)
         return Played(
             trial=trial,
@@ -99,24 +109,17 @@ class Driver:
             turn_tokens=played.turn_tokens,
         )
 
-    def _prompt(self, trial: Trial) -> ChatPrompt:
+    def _told(self, trial: Trial) -> tuple[ToldPrompt, Toolbox | None]:
+        """The prompt of a trial, and its tools."""
+        question = trial.question
         if trial.tool is ToolMode.OFF:
-            messages = messages_without_tool(trial.question, trial.order)
-        else:
-            system = self._config.system_prompt
-            messages = messages_with_tool(trial.question, trial.order, system, self._toolbox)
-        return ChatPrompt(
-            messages=messages,
-            images=tuple(map(str, trial.question.images)),
-            toolbox=self._tools_of(trial, messages),
-            max_tokens=self._config.sampling.max_tokens,
-        )
-
-    def _tools_of(self, trial: Trial, prompt: tuple[PromptMessage, ...]) -> Toolbox | None:
-        if trial.tool is ToolMode.OFF:
-            return None
-        text = "\n".join(message.text for message in prompt)
-        return toolbox_of_question(trial.question, self._config.toolbox, text)
+            return ToldPrompt(messages_without_tool(question, trial.order)), None
+        system = self._config.system_prompt
+        messages = messages_with_tool(question, trial.order, system, self._toolbox)
+        text = "\n".join([*(message.text for message in messages), question.tools])
+        toolbox = toolbox_of_question(question, self._config.toolbox, text)
+        settings = self._starter.settings
+        return tell_of_tools(messages, question.tools, toolbox, self._model, settings), toolbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,14 @@ class _TrialClient:
     model: str
     config: Config
     trial: Trial
+    fields: dict[str, Any]
 
     async def complete(self, messages: Messages, *, max_tokens: int, turn: int) -> Reply:
         sampling = self.config.sampling.model_copy(update={"max_tokens": max_tokens})
         seed = self.trial.seed(self.config.seed, turn)
-        return await self.endpoint.complete(self.model, messages, sampling, seed=seed)
+        return await self.endpoint.complete(
+            self.model, messages, sampling, seed=seed, fields=self.fields
+        )
 
 
 def _tighter(known: int | None, new: int | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+from swift_deepeyes.evaluation.announcement import check_frame
 from swift_deepeyes.evaluation.benchmarks import find_benchmark, load_questions
 from swift_deepeyes.evaluation.config import Config, fingerprint
 from swift_deepeyes.evaluation.driver import Driver
@@ -56,10 +57,10 @@ async def evaluate(
 ) -> Report:
     """Evaluate and write the report. `endpoint` has to be open.
 
-    Raises `BenchmarkError`, `UnknownModelError`, `UnknownToolboxError`, `ServerFailedError` and
-    `FolderError` before anything is asked, and with `check_tokens` `OtherPixelsError` where the
-    server counts other image tokens than expected; a server or judge that fails later only makes
-    the report incomplete.
+    Raises `BenchmarkError`, `UnknownModelError`, `UnknownToolboxError`, `OtherFrameError`,
+    `ServerFailedError` and `FolderError` before anything is asked, and with `check_tokens`
+    `OtherPixelsError` where the server counts other image tokens than expected; a server or judge
+    that fails later only makes the report incomplete.
     """
     progress = progress or Progress()
     progress.say(f"Server: {endpoint.url}")
@@ -69,6 +70,7 @@ async def evaluate(
     with EvaluationFolder(out) as folder:
         questions = load_questions(config.benchmark, sources.data, sources.images, folder.store)
         check_toolboxes(questions, config.toolbox, sources.toolboxes)
+        check_frame(questions, config, served, settings)
         facts = fingerprint(config, settings, served, questions)
         folder.check(facts)
         asked = questions[: sources.limit]

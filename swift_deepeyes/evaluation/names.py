@@ -6,7 +6,14 @@ from enum import StrEnum
 
 from swift_deepeyes.episode.family import Family
 
-__all__ = ["Family", "ToolMode"]
+__all__ = ["Family", "Thinking", "ToolMode"]
+
+
+class Thinking(StrEnum):
+    """Whether turns begin inside a thought, where the model's template has both."""
+
+    ON = "on"
+    OFF = "off"
 
 
 class ToolMode(StrEnum):

@@ -27,7 +27,8 @@ class Question(FrozenModel):
     the question has no options that could be reordered, and `reference` alone is what is right).
     `alternatives`: further references, each as good as `reference`.
     `prompt` and `toolbox` are set where the file brings its own prompt, which is then used as it
-    is. `is_closed`: rules decide it; otherwise a judge does.
+    is; `tools` is JSON that tells of them beside it. `is_closed`: rules decide it; otherwise a
+    judge does.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Question(FrozenModel):
     rule: ScoringScheme = ScoringScheme.VISUAL
     prompt: tuple[PromptMessage, ...] = ()
     toolbox: str | None = None
+    tools: str = ""
 
 
 def option_question(

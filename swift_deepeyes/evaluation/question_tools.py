@@ -91,7 +91,7 @@ def _lacks_tools(question: Question) -> bool:
 
 
 def _text(question: Question) -> str:
-    return "\n".join(message.text for message in question.prompt)
+    return "\n".join([*(message.text for message in question.prompt), question.tools])
 
 
 def _digest(tool: Tool[Any]) -> str:

@@ -23,6 +23,10 @@ MIN_TOKENS = 4
 """qwen-vl-utils shows no image with fewer tokens; a probe checks that the server agrees."""
 
 
+SWIFT = "swift"
+"""What `swift deploy` calls itself in its model list."""
+
+
 class UnknownModelError(DeepEyesError, ValueError):
     """The server's model cannot be identified; the message says what to state."""
 
@@ -52,6 +56,7 @@ class ServedModel(FrozenModel):
     weights: str | None = None
     tokenizer: Path | None = None
     how: str
+    owner: str | None = None  # the software that serves it, as it says itself
 
     @property
     def recipe(self) -> ViewRecipe:
@@ -73,7 +78,8 @@ def identify(listing: Listing, stated: Stated, box_format: BoxFormat) -> ServedM
         )
     if stated.family is not None:
         how = "stated"
-    least, most, limits_how = _pixel_limits(stated, folder, (2 * family.patch_size) ** 2)
+    resizes = listing.owned_by != SWIFT
+    least, most, limits_how = _pixel_limits(stated, folder, (2 * family.patch_size) ** 2, resizes)
     tokenizer = None if folder is None else folder / "tokenizer.json"
     return ServedModel(
         name=listing.id,
@@ -85,6 +91,7 @@ def identify(listing: Listing, stated: Stated, box_format: BoxFormat) -> ServedM
         weights=str(stated.checkpoint) if stated.checkpoint else listing.root,
         tokenizer=tokenizer if tokenizer is not None and tokenizer.is_file() else None,
         how=f"family {how}, pixel limits {limits_how}",
+        owner=listing.owned_by,
     )
 
 
@@ -114,8 +121,15 @@ def _family(listing: Listing, folder: Path | None) -> tuple[Family | None, str]:
     return None, ""
 
 
-def _pixel_limits(stated: Stated, folder: Path | None, token_pixels: int) -> tuple[int, int, str]:
-    """Least pixels, most pixels, and how they are known."""
+def _pixel_limits(
+    stated: Stated, folder: Path | None, token_pixels: int, resizes: bool
+) -> tuple[int, int, str]:
+    """Least pixels, most pixels, and how they are known.
+
+    `resizes`: whether the server brings images into its processor's limits. ms-swift does not, in
+    `swift deploy` as in training: it shows a small image with the tokens that qwen-vl-utils gives
+    it. Qwen3-VL's processor would make 64 tokens of it.
+    """
     found = {} if folder is None else _limits_of_processor(folder)
     most = stated.max_pixels or found.get("max_pixels")
     if most is None:
@@ -124,7 +138,8 @@ def _pixel_limits(stated: Stated, folder: Path | None, token_pixels: int) -> tup
             "it was trained with, e.g. MAX_PIXELS of the run), or --checkpoint with the folder of "
             "the model's files."
         )
-    least = stated.min_pixels or found.get("min_pixels") or MIN_TOKENS * token_pixels
+    of_processor = found.get("min_pixels") if resizes else None
+    least = stated.min_pixels or of_processor or MIN_TOKENS * token_pixels
     least = min(least, most)
     if most < MIN_TOKENS * token_pixels:
         raise UnknownModelError(f"--max-pixels {most} is less than {MIN_TOKENS} image tokens.")

@@ -25,6 +25,7 @@ from swift_deepeyes.metrics.share import Share
 from swift_deepeyes.metrics.sums import MetricSums, merged
 from swift_deepeyes.ms_swift.beginning import Beginning, hide_later_curves, own_the_log
 from swift_deepeyes.ms_swift.checks.pixels import remember_views
+from swift_deepeyes.ms_swift.checks.thinking import remember_template
 from swift_deepeyes.ms_swift.compat import add_callback, equip
 from swift_deepeyes.ms_swift.memory import RunMemory, keep, recall
 from swift_deepeyes.ms_swift.process import process
@@ -67,6 +68,7 @@ class DeepEyesMetrics(TrainerCallback):
         watch_resampling(self.trainer, process.recorder.keep)
         process.remember_arguments(args)
         remember_views(self.trainer)
+        remember_template(self.trainer)
         self._run = gather_object([self._run])[0]
         beginning = self._begin(state, train_dataloader)
         if state.is_world_process_zero:

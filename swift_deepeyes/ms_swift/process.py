@@ -39,6 +39,9 @@ class Process:
         self.has_said = False
         """Whether the rewards have said what the run is; they do where no callback of ours runs."""
 
+        self.template_facts: dict[str, str] = {}
+        """What the trainer's template does (`checks/thinking`); empty: unknown."""
+
         self.prompt_form: PromptForm | None = None
         """How the run's model is told of its tools; None: no run has said so yet."""
 

@@ -21,6 +21,7 @@ from swift_deepeyes.judge import JudgeError
 from swift_deepeyes.ms_swift.checks.masking import MaskingError, check_marks
 from swift_deepeyes.ms_swift.checks.pixels import PixelLimitsError, check_views
 from swift_deepeyes.ms_swift.checks.scheduler import MissingSchedulerError, SchedulerCheck
+from swift_deepeyes.ms_swift.checks.thinking import OtherTemplateError, check_templates
 from swift_deepeyes.ms_swift.compat import AsyncORM
 from swift_deepeyes.ms_swift.process import process, tell_launcher
 from swift_deepeyes.ms_swift.speech.banner import introduce_run
@@ -28,6 +29,9 @@ from swift_deepeyes.scoring.row import COLUMNS, COMPLETION, ScoredRow, read_row
 from swift_deepeyes.scoring.scheme import REWARD_TERMS
 from swift_deepeyes.scoring.score import SampleScore, score_batch
 from swift_deepeyes.scoring.verdict import JudgeQuestion, Verdict
+
+_OF_THE_RUN = (MissingSchedulerError, PixelLimitsError, OtherTemplateError, MaskingError)
+"""What is wrong with a run, as its first batch shows."""
 
 
 class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no types
@@ -48,15 +52,17 @@ class _SharedReward(AsyncORM, ABC):  # type: ignore[misc]  # ms-swift ships no t
         """N completions and N-long columns in, N values out.
 
         Raises `JudgeError`, and `MissingSchedulerError` if the run has forgotten its scheduler,
-        `PixelLimitsError` or `MaskingError` if the rollout server has other settings.
+        `PixelLimitsError`, `OtherTemplateError` or `MaskingError` if the rollout server has other
+        settings.
         """
         rows = _rows(completions, kwargs)
         try:
             self._scheduler.observe(rows)
             check_views(rows)
+            check_templates(rows)
             if self._scheduler.has_run:
                 check_marks(rows)
-        except (MissingSchedulerError, PixelLimitsError, MaskingError) as error:
+        except _OF_THE_RUN as error:
             tell_launcher(error)
             raise
         return [self.value(score) for score in await score_columns(completions, kwargs)]

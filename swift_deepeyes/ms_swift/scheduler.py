@@ -23,6 +23,7 @@ from swift_deepeyes.episode.trajectory import OVER_TURN, RECORD_KEY, StopReason
 from swift_deepeyes.ms_swift.checks.pixels import VIEWS_KEY, view_sizes
 from swift_deepeyes.ms_swift.checks.prompts import check_form_of_calls
 from swift_deepeyes.ms_swift.checks.scheduler import warn_of_missing_columns
+from swift_deepeyes.ms_swift.checks.thinking import TEMPLATE_KEY, template_facts
 from swift_deepeyes.ms_swift.compat import (
     REPORTS_TOKEN_IDS,
     Scheduler,
@@ -88,8 +89,10 @@ class DeepEyesScheduler(Scheduler):
         return MediaTokens(self.template, self.tokenizer)
 
     @cached_property
-    def _view_sizes(self) -> list[list[int]]:
-        return view_sizes(self.template)
+    def _template_infos(self) -> dict[str, Any]:
+        """For the trainer, which compares it with its own template."""
+        found = {VIEWS_KEY: view_sizes(self.template), TEMPLATE_KEY: template_facts(self.template)}
+        return {key: value for key, value in found.items() if value}
 
     async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
         """Server mode's driver; forgets the trajectory however it ends."""
@@ -122,8 +125,8 @@ class DeepEyesScheduler(Scheduler):
         if not REPORTS_TOKEN_IDS:
             self._clean_text(infer_request, response_choice)
         infos: dict[str, Any] = {RECORD_KEY: episode.record.model_dump(mode="json")}
-        if self.infer_engine is not None and self._view_sizes:
-            infos[VIEWS_KEY] = self._view_sizes  # a rollout server: its template is another one's
+        if self.infer_engine is not None:  # a rollout server: its template is another one's
+            infos |= self._template_infos
         if episode.record.crops or running.lists_images:
             infos["images"] = episode.images.strings
         done = running.observation is None

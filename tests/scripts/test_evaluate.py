@@ -79,6 +79,32 @@ def test_both_commands_are_understood(
     assert (context.params["benchmark"], context.params["max_pixels"]) == ("vstar", 401408)
 
 
+def test_thoughts_and_words_are_the_trainings(tmp_path: Path, checkpoint: Path) -> None:
+    arguments = json.loads((checkpoint / "args.json").read_text())
+    arguments |= {"enable_thinking": True, "response_prefix": "<think>\n"}
+    (checkpoint / "args.json").write_text(json.dumps(arguments, indent=2))
+    left = "env \\\n    DEEPEYES_PROMPT=family \\\n    MAX_PIXELS=602112 \\\n    swift rlhf\n"
+    (tmp_path / "run/command.sh").write_text(left)
+    result = run(SCRIPT, tmp_path, str(checkpoint), "--dry-run")
+    for server, ask in batched(commands(result.stdout)):
+        assert server[server.index("--response_prefix") + 1] == "<think>\\n"
+        assert ask[ask.index("--thinking") + 1] == "on"
+        assert "DEEPEYES_PROMPT=family" in ask or "DEEPEYES_PROMPT=family" in server
+    result = run(SCRIPT, tmp_path, str(checkpoint), "--dry-run", THINKING="off")
+    assert all(ask[ask.index("--thinking") + 1] == "off" for ask in commands(result.stdout)[1::2])
+
+
+def test_older_checkpoints_say_nothing_of_it(tmp_path: Path, checkpoint: Path) -> None:
+    result = run(SCRIPT, tmp_path, str(checkpoint), "--dry-run")
+    assert "--thinking" not in result.stdout and "--response_prefix" not in result.stdout
+    assert "DEEPEYES_PROMPT=published" in result.stdout
+
+
+def batched(found: list[list[str]]) -> list[tuple[list[str], list[str]]]:
+    """Servers' commands with what asks them."""
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
 def test_adapters_are_merged(tmp_path: Path, checkpoint: Path) -> None:
     (checkpoint / "adapter_config.json").touch()
     env = {"BASE_MODEL": "none", "MAX_PIXELS": "401408", "TOOL": "on"}

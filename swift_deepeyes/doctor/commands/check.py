@@ -12,6 +12,7 @@ from swift_deepeyes.doctor.commands.pixels import check_pixels
 from swift_deepeyes.doctor.commands.processes import running_commands
 from swift_deepeyes.doctor.commands.sampling import check_sampling
 from swift_deepeyes.doctor.commands.source import CommandTextError, read_source
+from swift_deepeyes.doctor.commands.thinking import check_thinking
 from swift_deepeyes.doctor.commands.waiting import STEP_TIME, check_waiting
 from swift_deepeyes.doctor.finding import Finding, failed, ok, skipped
 from swift_deepeyes.doctor.hardware import find_gpus
@@ -42,6 +43,7 @@ def check_commands(values: Sequence[str], *, running: bool, log: Path | None) ->
         *([] if log is None else _check_log(log)),
         ok(CHECK, "; ".join(map(str, commands))),
         *check_pixels(commands),
+        *check_thinking(commands),
         *check_lengths(commands),
         *(finding for one in commands for finding in check_sampling(one, ms_swift)),
         *check_lora(commands, ms_swift),

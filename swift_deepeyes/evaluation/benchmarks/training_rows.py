@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from swift_deepeyes.dataset.columns import ENV_NAME, IMAGES, MESSAGES, PROMPT
+from swift_deepeyes.dataset.columns import ENV_NAME, IMAGES, MESSAGES, PROMPT, TOOLS
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.evaluation.benchmarks.registry import benchmark
 from swift_deepeyes.evaluation.benchmarks.row import Row
@@ -22,6 +22,7 @@ from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.scoring.row import ScoredRow, read_row
 from swift_deepeyes.scoring.scheme import ScoringScheme
 from swift_deepeyes.scoring.transcript import text_of
+from swift_deepeyes.tools.signatures import column_text
 
 # References that rules decide: a letter, yes or no, a number with or without a unit sign.
 _CLOSED = re.compile(r"\(?[A-J]\)?\.?|yes|no|[-+]?[\d.,]+\s?%?", re.IGNORECASE)
@@ -58,6 +59,7 @@ def _question(row: Row, folder: Path, unpack: Unpack) -> Question:
         rule=read.scheme,
         prompt=prompt,
         toolbox=toolbox if isinstance(toolbox, str) else None,
+        tools=valid_text(column_text(row.fields.get(TOOLS)) or ""),
     )
 
 

@@ -14,6 +14,7 @@ from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift.checks.correction import warn_of_correction
 from swift_deepeyes.ms_swift.checks.masking import MaskingError, check_masking
 from swift_deepeyes.ms_swift.checks.resume import ResumeError, check_resume
+from swift_deepeyes.ms_swift.checks.thinking import warn_of_thoughts
 from swift_deepeyes.ms_swift.compat import multi_turns, orms
 from swift_deepeyes.ms_swift.process import process, tell_launcher
 from swift_deepeyes.ms_swift.rewards import meet_judge_of
@@ -33,6 +34,7 @@ def check_run(args: Any) -> None:
         _check("--reward_funcs", getattr(args, "reward_funcs", None) or [], orms)
         check_masking(args)
         warn_of_correction(args)
+        warn_of_thoughts(args)
         check_resume(args)
     except (UnknownNameError, MaskingError, ResumeError) as error:
         tell_launcher(error)
