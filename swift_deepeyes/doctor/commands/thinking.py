@@ -51,7 +51,7 @@ def _check_model(command: Command) -> Iterator[Finding]:
     is_hybrid = bool(_HYBRID.search(named))
     if not is_hybrid and not _THINKING.search(named):
         return
-    if not command.text(THINK) and not command.text(PREFIX):
+    if not {THINK, PREFIX} & command.flags.keys():
         what = (
             "prompts of this family end in an empty thought, so no turn can think, and little is "
             "learned without an error"
@@ -59,7 +59,7 @@ def _check_model(command: Command) -> Iterator[Finding]:
             else "ms-swift's template opens no thought, as this model's own does"
         )
         yield warning(CHECK, f"{command}: {what}", _FIX)
-    elif command.text(PRESERVE) and not command.is_on(PRESERVE):
+    elif PRESERVE in command.flags and not command.is_on(PRESERVE):
         text = f"{command}: --{PRESERVE} false drops thoughts that were sampled and are trained on"
         yield warning(CHECK, text, f"--{PRESERVE} true")
 
