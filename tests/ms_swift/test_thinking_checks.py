@@ -21,6 +21,7 @@ from swift_deepeyes.ms_swift.checks.thinking import (
 )
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.rewards import DeepEyesReward
+from swift_deepeyes.ms_swift.speech.banner import introduce_run
 from tests.ms_swift.drivers import run_colocate, run_server
 
 
@@ -102,6 +103,18 @@ def test_turns_that_cannot_think_are_told_at_start(
     with caplog.at_level(logging.WARNING):
         check_run(args)
     assert said in caplog.text and bool(said) == ("ENABLE_THINKING=true" in caplog.text)
+
+
+def test_the_screen_is_told_how_turns_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPEYES_PROMPT", "family")
+    template = family_template("qwen3_5")
+    facts = introduce_run(None, None, template, has_reward=False)
+    assert facts["turns begin"] == repr("<think>\n\n</think>\n\n")
+    assert facts["tool prompts"] == "family (DEEPEYES_PROMPT)"
+    process.reset()
+    monkeypatch.delenv("DEEPEYES_PROMPT")
+    usual = introduce_run(None, None, family_template("qwen2_5_vl"), has_reward=False)
+    assert not {"turns begin", "tool prompts"} & usual.keys()
 
 
 @pytest.mark.parametrize("drive", [run_server, run_colocate])

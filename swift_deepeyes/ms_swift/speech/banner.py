@@ -18,6 +18,7 @@ from swift_deepeyes.ms_swift.compat import INSTALLED, Scheduler
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.speech.console import say
 from swift_deepeyes.ms_swift.template import box_frame, view_recipe
+from swift_deepeyes.prompt_style import PromptStyle
 from swift_deepeyes.settings import BoxFormat
 
 logger = logging.getLogger(__name__)
@@ -117,7 +118,18 @@ def _view_facts(template: Any) -> dict[str, str]:
         "crop source": str(settings.crop_source),
         "box frame": f"{box_frame(template, settings.bbox_format)} ({said_by})",
         "pixel limits": _pixel_limits(template),
+        **_prompt_facts(template),
     }
+
+
+def _prompt_facts(template: Any) -> dict[str, str]:
+    """What is put before each turn, and whose words tell of the tools; not what is usual."""
+    facts: dict[str, str] = {}
+    if hasattr(template, "_get_response_prefix") and (prefix := template._get_response_prefix()):
+        facts["turns begin"] = repr(prefix)
+    if process.settings.prompt is not PromptStyle.PUBLISHED:
+        facts["tool prompts"] = f"{process.settings.prompt} (DEEPEYES_PROMPT)"
+    return facts
 
 
 def _pixel_limits(template: Any) -> str:
