@@ -13,15 +13,13 @@ from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.ms_swift.compat import load_template
 from swift_deepeyes.ms_swift.request import row_options
 from swift_deepeyes.settings import BoxFormat
-from swift_deepeyes.tools.family_prompt import PromptForm
+from swift_deepeyes.tools.family_prompt import PromptForm, words_calls_itself
 
 # `version` of swift/template/templates/qwen.py and the patch size that `replace_tag` hands to
 # `fetch_image` there. The Omni templates use a fork of it with the same sizes.
 _DEFAULT_PATCH = {"v2": 14, "v2_5": 14, "omni_v2_5": 14}
 _PATCH_FROM_PROCESSOR = frozenset({"v3", "omni_v3"})
 
-# Those that teach calls as `<function=…>` (swift/agent_template/mapping.py).
-_XML_AGENT_TEMPLATES = frozenset({"qwen3_5", "qwen3_coder"})
 
 # What `fetch_image` reads of a row's `chat_template_kwargs`; ms-swift hands over all of them.
 _FETCH_OPTIONS = ("min_pixels", "max_pixels", "resized_height", "resized_width")
@@ -73,7 +71,7 @@ def prompt_form_of_run(args: Any, box_format: BoxFormat) -> PromptForm | None:
     return PromptForm(
         frame=frame,
         is_stated=not (frame is Frame.PIXEL and norm_bbox == "none"),
-        in_column=(given["agent_template"] or meta.agent_template) in _XML_AGENT_TEMPLATES,
+        in_column=words_calls_itself(given["agent_template"] or meta.agent_template),
     )
 
 

@@ -92,7 +92,9 @@ def form_of_family(family: Family, box_format: BoxFormat) -> PromptForm:
     """The form of a family's models, with the boxes that the scheduler is told to read."""
     frame = family_frame(family, box_format)
     is_meant = frame is Frame.PIXEL and family.writes_pixels
-    return PromptForm(frame=frame, is_stated=not is_meant, in_column=words_calls_itself(family.agent_template))
+    return PromptForm(
+        frame=frame, is_stated=not is_meant, in_column=words_calls_itself(family.agent_template)
+    )
 
 
 def words_calls_itself(agent_template: str | None) -> bool:

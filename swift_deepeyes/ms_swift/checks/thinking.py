@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swift_deepeyes.errors import DeepEyesError
+from swift_deepeyes.ms_swift.compat import agent_template_name
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.template import box_frame
 
@@ -38,7 +39,7 @@ def template_facts(template: Any) -> dict[str, str]:
     if not hasattr(template, "_get_response_prefix"):
         return {}
     frame = box_frame(template, process.settings.bbox_format)
-    values = (template._get_response_prefix() or "", template._agent_template, frame)
+    values = (template._get_response_prefix() or "", agent_template_name(template), frame)
     return {name: repr(str(value)) for name, value in zip(_FLAGS, values, strict=True)}
 
 
