@@ -28,7 +28,8 @@ from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model
-from swift_deepeyes.demo.toy.scenes import ROOMS, Pattern, Scene, room_box
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
+from swift_deepeyes.demo.toy.scenes import ROOMS, Pattern, Scene
 from swift_deepeyes.demo.toy.warm_start import conversation, store_scene
 from swift_deepeyes.demo.toy.wording import direct_turn, zoom_turn, zoomed_turn
 from swift_deepeyes.metrics.counts import ACCURACY, CROP_SHARE
@@ -126,13 +127,14 @@ def trajectory(rng: random.Random, images: Path) -> dict[str, object]:
     """One of the cold start's; what it answers is right in both kinds."""
     pattern = COMMON if rng.random() < COMMON_SHARE else RARE
     scene = Scene(rng.randrange(ROOMS), pattern)
-    turns, paths = [direct_turn(pattern)], [store_scene(images, scene)]
+    view = QWEN2_5_VL.view
+    turns, paths = [direct_turn(pattern)], [store_scene(images, scene, view)]
     if rng.random() < ZOOM_SHARE:
         rooms = rng.sample(range(ROOMS), ROOMS)
         looks = rooms[: rooms.index(scene.room) + 1]
-        turns = [*(zoom_turn(room_box(room)) for room in looks), zoomed_turn(pattern)]
-        paths += [store_scene(images, scene, room) for room in looks]
-    return conversation(turns, paths)
+        turns = [*(zoom_turn(view.room_box(room)) for room in looks), zoomed_turn(pattern)]
+        paths += [store_scene(images, scene, view, room) for room in looks]
+    return conversation(turns, paths, view)
 
 
 def train(start: DemoOptions, options: DemoOptions, recipe: str) -> Outcome:

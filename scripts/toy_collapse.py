@@ -54,7 +54,7 @@ def warm_start(options: DemoOptions) -> None:
     """The demo's toy, taught to write turns."""
     options.clear_output()
     build_model(options.model, options.seed)
-    rows = commands.WARM_START_STEPS * commands.WARM_START_BATCH
+    rows = options.toy.warm_start_steps * commands.WARM_START_BATCH
     dataset = build_warm_start(options.data, options.seed, rows)
     arguments = commands.warm_start_arguments(options, dataset)
     with SwiftProcess(arguments, options.output / "warm_start.log") as process:

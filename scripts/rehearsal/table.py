@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from swift_deepeyes.demo.toy.model import MODEL_TYPE, TEMPLATE
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 
 Flags = Mapping[str, list[str]]
 
@@ -44,8 +44,8 @@ SCALED = ("max_length", "max_completion_length", "vllm_max_model_len")
 # --enable_thinking opens, and calls in tags. The end-to-end tests have toys of their families.
 _TOY = {
     # A local checkpoint without a known name fits several models and templates.
-    "model_type": [MODEL_TYPE],
-    "template": [TEMPLATE],
+    "model_type": [QWEN2_5_VL.name],
+    "template": [QWEN2_5_VL.template],
     "torch_dtype": ["float32"],  # vLLM's and torch's bfloat16 differ on a CPU
 }
 _ENGINE = {"vllm_enforce_eager": ["true"]}  # compiling takes longer than the toy's whole run

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from swift_deepeyes.demo.options import DEFAULT_STEPS, DemoOptions
+from swift_deepeyes.demo.options import DEFAULT_STEPS, FAMILIES, DemoOptions
+from swift_deepeyes.episode.family import Family
+
+# What the help and the parser know are the families that have a toy, not all whose boxes we read.
+_Family = StrEnum("_Family", {family.name: family.value for family in FAMILIES})
 
 
 def demo(
@@ -21,6 +26,9 @@ def demo(
     seed: Annotated[
         int, typer.Option(help="Another one makes another toy, data and run.", metavar="N")
     ] = 0,
+    family: Annotated[
+        _Family, typer.Option(help=f"Whose toy: {', '.join(FAMILIES)}.", metavar="NAME")
+    ] = _Family.QWEN2_5_VL,
 ) -> None:
     """Watch GRPO teach a toy model the zoom tool, on a laptop, in a few minutes.
 
@@ -41,7 +49,7 @@ def demo(
     signal.signal(signal.SIGTERM, _end)
     console = Console()
     with ConsoleProgress(console) as progress:
-        results = run_demo(DemoOptions(seed, steps, output), progress, progress.say)
+        results = run_demo(DemoOptions(seed, steps, output, Family(family)), progress, progress.say)
     show_results(console, results)
 
 

@@ -15,6 +15,9 @@ swift-deepeyes demo
 
 # Shorter, in another folder
 swift-deepeyes demo --steps 20 --output output/short
+
+# The toy of another family: its own classes, template and box frame
+swift-deepeyes demo --family qwen3_5
 """,
     "prepare": """
 # The published parquet files in data/, checked, into prepared/

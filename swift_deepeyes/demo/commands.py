@@ -8,13 +8,14 @@ from pathlib import Path
 
 from swift_deepeyes.dataset.published import DATASET_INFO
 from swift_deepeyes.demo.options import DemoOptions
-from swift_deepeyes.demo.toy.model import CONTEXT_TOKENS, MODEL_TYPE, TEMPLATE
+from swift_deepeyes.demo.toy.family import ToyFamily
+from swift_deepeyes.demo.toy.model import CONTEXT_TOKENS
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 
 PLUGIN = Path(str(files("swift_deepeyes"))) / "plugin" / "deepeyes_plugin.py"
 TOY_PLUGIN = Path(__file__).resolve().parent / "toy_plugin" / "toy_plugin.py"
 DATASET = "toy_vstar"
 
-WARM_START_STEPS = 200
 WARM_START_BATCH = 16
 GENERATIONS = 8  # per prompt
 ROLLOUTS = 16  # per step
@@ -22,14 +23,15 @@ MAX_TURNS = 3
 KV_CACHE_BYTES = 256 * 2**20  # of 2 kB a token: 128 times the toy's context
 
 
-def toy_arguments(model: Path) -> list[str]:
+def toy_arguments(model: Path, family: ToyFamily = QWEN2_5_VL) -> list[str]:
     """What every `swift` command needs to load the toy."""
     return [
         *("--model", str(model.resolve())),
         # A local checkpoint without a known name fits several models and templates.
-        *("--model_type", MODEL_TYPE),
-        *("--template", TEMPLATE),
+        *("--model_type", family.name),
+        *("--template", family.template),
         *("--torch_dtype", "float32"),
+        *family.flags,
     ]
 
 
@@ -72,10 +74,10 @@ def warm_start_arguments(options: DemoOptions, dataset: Path) -> list[str]:
     """`swift sft` on the made-up trajectories."""
     return [
         "sft",
-        *toy_arguments(options.model),
+        *toy_arguments(options.model, options.toy),
         *("--external_plugins", str(TOY_PLUGIN)),
         *("--dataset", str(dataset.resolve())),
-        *_training_arguments(options.seed, options.warm_start, WARM_START_STEPS),
+        *_training_arguments(options.seed, options.warm_start, options.toy.warm_start_steps),
         *("--max_length", str(CONTEXT_TOKENS)),
         *("--per_device_train_batch_size", str(WARM_START_BATCH)),
         *("--gradient_accumulation_steps", "1"),
@@ -83,14 +85,14 @@ def warm_start_arguments(options: DemoOptions, dataset: Path) -> list[str]:
         *("--warmup_ratio", "0.05"),
         *("--dataloader_num_workers", "1"),
         *("--logging_steps", "10"),
-        *("--save_steps", str(WARM_START_STEPS)),
+        *("--save_steps", str(options.toy.warm_start_steps)),
         *("--save_only_model", "true"),
     ]
 
 
 def warm_start_checkpoint(options: DemoOptions) -> Path:
     """Where `swift sft` leaves the model."""
-    return options.warm_start / f"checkpoint-{WARM_START_STEPS}"
+    return options.warm_start / f"checkpoint-{options.toy.warm_start_steps}"
 
 
 def grpo_checkpoint(options: DemoOptions) -> Path:
@@ -98,11 +100,11 @@ def grpo_checkpoint(options: DemoOptions) -> Path:
     return options.grpo / f"checkpoint-{options.steps}"
 
 
-def deploy_arguments(checkpoint: Path, port: int) -> list[str]:
+def deploy_arguments(checkpoint: Path, port: int, family: ToyFamily = QWEN2_5_VL) -> list[str]:
     """`swift deploy` of a checkpoint, as scripts/deploy_judge.sh deploys a judge."""
     return [
         "deploy",
-        *toy_arguments(checkpoint),
+        *toy_arguments(checkpoint, family),
         *("--external_plugins", str(TOY_PLUGIN)),
         *("--infer_backend", "vllm"),
         *toy_vllm_arguments(),
@@ -117,7 +119,7 @@ def grpo_arguments(options: DemoOptions) -> list[str]:
     return [
         "rlhf",
         *("--rlhf_type", "grpo"),
-        *toy_arguments(warm_start_checkpoint(options)),
+        *toy_arguments(warm_start_checkpoint(options), options.toy),
         *("--external_plugins", str(PLUGIN), str(TOY_PLUGIN)),
         *("--multi_turn_scheduler", "deepeyes_scheduler"),
         *("--max_turns", str(MAX_TURNS)),

@@ -15,7 +15,6 @@ from swift_deepeyes.demo.options import EVALUATION_QUESTIONS, DemoOptions
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
 from swift_deepeyes.demo.toy import build_data
 from swift_deepeyes.demo.toy.model import CONTEXT_TOKENS
-from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
 from swift_deepeyes.evaluation.config import Config, Sampling
 from swift_deepeyes.evaluation.endpoint import Endpoint
 from swift_deepeyes.evaluation.evaluate import Sources, evaluate
@@ -48,14 +47,21 @@ def evaluate_checkpoint(options: DemoOptions, checkpoint: Path, name: str) -> Re
         options.seed + _OTHER_SCENES,
         EVALUATION_QUESTIONS,
         other_rows=1,
+        family=options.toy,
     )
     folder = options.evaluation / name
     port = free_port()
-    arguments = commands.deploy_arguments(checkpoint, port)
-    with SwiftProcess(arguments, options.output / f"evaluation_{name}.log") as server:
+    arguments = commands.deploy_arguments(checkpoint, port, options.toy)
+    log = options.output / f"evaluation_{name}.log"
+    with SwiftProcess(arguments, log, options.toy.variables) as server:
         server.wait_for_line("Application startup complete", _START_SECONDS)
         url = f"http://127.0.0.1:{port}/v1"
-        report = asyncio.run(_ask(url, data.vstar, checkpoint, folder))
+        stated = Stated(
+            checkpoint=checkpoint,
+            max_pixels=options.toy.view.pixels,
+            max_context=CONTEXT_TOKENS,
+        )
+        report = asyncio.run(_ask(url, data.vstar, stated, folder))
     mode = report.figures.modes[0]
     assert mode.accuracy is not None
     return Result(
@@ -68,14 +74,13 @@ def evaluate_checkpoint(options: DemoOptions, checkpoint: Path, name: str) -> Re
     )
 
 
-async def _ask(url: str, questions: Path, checkpoint: Path, folder: Path) -> Report:
+async def _ask(url: str, questions: Path, stated: Stated, folder: Path) -> Report:
     config = Config(
         benchmark="parquet",
         sampling=Sampling(temperature=0.0, max_tokens=_TURN_TOKENS),
         max_turns=commands.MAX_TURNS,
         system_prompt=tool_system_prompt(),
     )
-    stated = Stated(checkpoint=checkpoint, max_pixels=VIEW_PIXELS, max_context=CONTEXT_TOKENS)
     async with Endpoint(url) as endpoint:
         return await evaluate(
             config,

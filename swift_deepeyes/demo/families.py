@@ -76,6 +76,7 @@ def _folder(family: str) -> Path:
 
 
 def _processor(family: str) -> Any:
+    from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
     from swift_deepeyes.demo.toy.tokenizer import build_tokenizer
 
     classes: dict[str, Any] = {
@@ -87,7 +88,7 @@ def _processor(family: str) -> Any:
     video: Any = t.Qwen3VLVideoProcessor if family.startswith("qwen3") else t.Qwen2VLVideoProcessor
     return classes[family](
         image_processor=t.Qwen2VLImageProcessor(patch_size=PATCH[family]),
-        tokenizer=build_tokenizer(),
+        tokenizer=build_tokenizer(QWEN2_5_VL.view),
         video_processor=video(patch_size=PATCH[family]),
         chat_template="{{ messages }}",
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
+from swift_deepeyes.episode.family import Family
 from swift_deepeyes.record.reader import read_metrics
 from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
 
@@ -32,6 +33,7 @@ class DemoSummary:
     """The content of summary.json; `seconds` is the whole demo without its environment."""
 
     seed: int
+    family: Family
     steps: int
     reward_first: float
     reward_last: float
@@ -45,7 +47,10 @@ class DemoSummary:
 
     def write(self, path: Path) -> None:
         """Write it as JSON, figures to four digits."""
-        rounded = {key: round(value, 4) for key, value in asdict(self).items()}
+        rounded = {
+            key: round(value, 4) if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
         path.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8")
 
 
@@ -76,6 +81,7 @@ def mean_of(steps: Sequence[StepFigures], name: str) -> float:
 
 def summarise(
     seed: int,
+    family: Family,
     steps: Sequence[StepFigures],
     trajectories: Sequence[LoggedTrajectory],
     seconds: float,
@@ -84,6 +90,7 @@ def summarise(
     first, last = steps[:WINDOW], steps[-WINDOW:]
     return DemoSummary(
         seed=seed,
+        family=family,
         steps=len(steps),
         reward_first=mean_of(first, "reward"),
         reward_last=mean_of(last, "reward"),

@@ -7,9 +7,15 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from swift_deepeyes.episode.family import Family
 from swift_deepeyes.errors import DeepEyesError
 
+if TYPE_CHECKING:
+    from swift_deepeyes.demo.toy.family import ToyFamily
+
+FAMILIES = (Family.QWEN2_5_VL, Family.QWEN3_VL, Family.QWEN3_5)
 EVALUATION_QUESTIONS = 48
 DEFAULT_STEPS = 60
 _MARK = ".swift-deepeyes-demo"
@@ -21,11 +27,19 @@ class OutputTakenError(DeepEyesError):
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """`steps` are GRPO steps; everything is written below `output`."""
+    """`steps` are GRPO steps; everything is written below `output`. `family` is of `FAMILIES`."""
 
     seed: int = 0
     steps: int = DEFAULT_STEPS
     output: Path = Path("output/demo")
+    family: Family = Family.QWEN2_5_VL
+
+    @property
+    def toy(self) -> ToyFamily:
+        """What the family's toy is made of."""
+        from swift_deepeyes.demo.toy.families import TOYS  # its neighbours load pyarrow
+
+        return TOYS[self.family]
 
     @property
     def model(self) -> Path:
@@ -91,7 +105,10 @@ class DemoOptions:
 def plugin_environment(
     options: DemoOptions, user: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The plugin's settings: the rule judge, unless the user names a server or chooses himself."""
+    """The environment of GRPO: the toy's, and the plugin's settings.
+
+    The judge is the rules, unless the user names a server or chooses himself.
+    """
     servers = ("DEEPEYES_JUDGE_BASE_URL", "LLM_AS_A_JUDGE_BASE")
     default_judge = "openai" if any(user.get(name) for name in servers) else "rule"
     return {
@@ -99,4 +116,5 @@ def plugin_environment(
         # The patterns are lost in the model's view of the scene; only the file has them.
         "DEEPEYES_CROP_SOURCE": "original",
         "DEEPEYES_LOG_DIR": str(options.log.resolve()),
+        **options.toy.variables,
     }

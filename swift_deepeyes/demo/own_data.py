@@ -30,7 +30,7 @@ _OF_THE_COMMAND = {"custom_dataset_info", "dataset"}
 def write_own_data(options: DemoOptions, checkpoint: Path, steps: int = STEPS) -> tuple[str, ...]:
     """Write example and configuration; the commands that make data of the one and train on it."""
     folder = options.own_data
-    questions = _write_questions(folder, options.seed)
+    questions = _write_questions(folder, options)
     configuration = folder / "rlhf.yaml"
     _write_configuration(configuration, options, checkpoint, steps)
     prompt = options.data / f"{commands.DATASET}.parquet"
@@ -42,15 +42,15 @@ def write_own_data(options: DemoOptions, checkpoint: Path, steps: int = STEPS) -
     return (f"source {shlex.quote(str(activate))}", *lines) if activate.is_file() else (*lines,)
 
 
-def _write_questions(folder: Path, seed: int) -> Path:
+def _write_questions(folder: Path, options: DemoOptions) -> Path:
     """A file as users write it, and its images."""
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(seed + _OWN_SCENES)
+    rng = random.Random(options.seed + _OWN_SCENES)
     lines = []
     for number in range(_QUESTIONS):
         scene = random_scene(rng)
-        draw(scene).save(images / f"{number}.png")
+        draw(scene, options.toy.view).save(images / f"{number}.png")
         row = {"image": f"images/{number}.png", "question": PATTERN_QUESTION}
         lines.append(json.dumps({**row, "answer": str(scene.pattern)}))
     path = folder / "questions.jsonl"

@@ -22,13 +22,13 @@ from types import TracebackType
 from typing import Self
 
 from swift_deepeyes.demo import cpu_support
-from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.errors import DeepEyesError
 
 _MARK = "SWIFT_DEEPEYES_COMMAND"
 _STOP_SECONDS = 10.0
 TOY_VARIABLES = {
-    "MAX_PIXELS": str(VIEW_PIXELS),
+    **QWEN2_5_VL.variables,
     # Nothing is downloaded, so nobody is asked.
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -38,7 +38,7 @@ TOY_VARIABLES = {
     # Threads that spin while they wait make a busy machine ten times slower.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-"""What every process that has the toy is started with."""
+"""What every process that has the toy is started with; another family's variables go over it."""
 
 _POLL_SECONDS = 0.1
 

@@ -20,6 +20,7 @@ from swift_deepeyes.demo.options import DemoOptions, plugin_environment
 from swift_deepeyes.demo.own_data import write_own_data
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
+from swift_deepeyes.demo.toy.model import check_family
 from swift_deepeyes.progress import Progress
 from swift_deepeyes.record.reader import read_trajectories
 from swift_deepeyes.record.record import LoggedTrajectory
@@ -45,15 +46,17 @@ class DemoResults:
 def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], object]) -> DemoResults:
     """Run all of it; `say` takes lines of text.
 
-    Raises `OutputTakenError` or `ProcessFailedError`, with the log's end.
+    Raises `FamilyTooNewError`, `OutputTakenError` or `ProcessFailedError`, with the log's end.
     """
     start = time.monotonic()
+    toy = options.toy
+    check_family(toy)
     options.clear_output()
-    say("Making a toy Qwen2.5-VL and toy scenes (nothing is downloaded)")
-    build_model(options.model, options.seed)
-    build_data(options.data, options.seed, _PROMPTS)
-    rows = commands.WARM_START_STEPS * commands.WARM_START_BATCH
-    warm_start = build_warm_start(options.data, options.seed, rows)
+    say(f"Making a toy {toy.title} and toy scenes (nothing is downloaded)")
+    build_model(options.model, options.seed, toy)
+    build_data(options.data, options.seed, _PROMPTS, family=toy)
+    rows = toy.warm_start_steps * commands.WARM_START_BATCH
+    warm_start = build_warm_start(options.data, options.seed, rows, family=toy)
 
     say("Warm start: `swift sft` teaches it to write turns, and to zoom now and then")
     _warm_start(options, warm_start, progress)
@@ -71,7 +74,7 @@ def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], obje
     trajectories = read_trajectories(options.log).items
     write_page(options.log, PageLimits(), options.page, lambda line: None)
     seconds = time.monotonic() - start
-    summary = figures.summarise(options.seed, steps, trajectories, seconds)
+    summary = figures.summarise(options.seed, options.family, steps, trajectories, seconds)
     files = {"summary": options.output / "summary.json", "log": options.log, "page": options.page}
     summary.write(files["summary"])
     if (image := _draw(trajectories, options, say)) is not None:
@@ -93,12 +96,12 @@ def _draw(
     if chosen is None:
         return None
     path = options.output / "trajectory.png"
-    draw_trajectory(chosen, options.log, path)
+    draw_trajectory(chosen, options.log, options.toy.view.side, path)
     return path
 
 
 def _warm_start(options: DemoOptions, dataset: Path, progress: Progress) -> None:
-    progress.begin("warm start", commands.WARM_START_STEPS)
+    progress.begin("warm start", options.toy.warm_start_steps)
 
     def look() -> None:
         losses = _read_losses(options.warm_start / "logging.jsonl")
@@ -107,7 +110,8 @@ def _warm_start(options: DemoOptions, dataset: Path, progress: Progress) -> None
             progress.reach(done, f"loss {loss:.3f}")
 
     arguments = commands.warm_start_arguments(options, dataset)
-    with SwiftProcess(arguments, options.output / "warm_start.log") as process:
+    log = options.output / "warm_start.log"
+    with SwiftProcess(arguments, log, options.toy.variables) as process:
         _watch(process, look)
 
 

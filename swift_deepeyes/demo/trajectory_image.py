@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from swift_deepeyes.demo.toy.scenes import VIEW_SIDE
-from swift_deepeyes.episode.trajectory import CallRecord
 from swift_deepeyes.record.record import IMAGES_FOLDER, LoggedTrajectory
 
 _TEXT_WIDTH = 62  # characters
+
+Box = tuple[float, float, float, float]
 
 
 def choose(trajectories: Sequence[LoggedTrajectory]) -> LoggedTrajectory | None:
@@ -26,15 +26,18 @@ def choose(trajectories: Sequence[LoggedTrajectory]) -> LoggedTrajectory | None:
     return candidates[-1] if candidates else None
 
 
-def draw_trajectory(logged: LoggedTrajectory, log: Path, path: Path) -> None:
-    """Write the image of a trajectory with at least one crop as a PNG file."""
+def draw_trajectory(logged: LoggedTrajectory, log: Path, view_side: int, path: Path) -> None:
+    """Write the image of a trajectory with at least one crop as a PNG file.
+
+    `view_side`: pixels of a side at which the demo's model sees scenes and crops, both square.
+    """
     names = (logged.images[0], logged.images[logged.trajectory.source_images])
-    scene, crop = (_as_seen(log / IMAGES_FOLDER / name) for name in names)
-    call = next(call for call in logged.trajectory.calls if call.box is not None)
+    files = [log / IMAGES_FOLDER / name for name in names]
+    scene, crop = (_as_seen(file, view_side) for file in files)
     figure = Figure(figsize=(13, 4.6), dpi=120, layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.5))
     _show(left, scene, f"The scene as the model sees it\n{scene.width} by {scene.height} pixels")
-    _draw_box(left, call)
+    _draw_box(left, _seen_box(logged, files[0], scene.width))
     _show(middle, crop, "The crop that it gets,\ncut from the original file")
     right.axis("off")
     right.text(
@@ -48,11 +51,19 @@ def draw_trajectory(logged: LoggedTrajectory, log: Path, path: Path) -> None:
     figure.savefig(path)
 
 
-def _as_seen(path: Path) -> Image.Image:
-    """The demo caps every image at the view's size; scenes and crops are square."""
+def _as_seen(path: Path, view_side: int) -> Image.Image:
     with Image.open(path) as image:
-        side = min(image.width, VIEW_SIDE)
+        side = min(image.width, view_side)
         return image.convert("RGB").resize((side, side))
+
+
+def _seen_box(logged: LoggedTrajectory, source: Path, side: int) -> Box:
+    """What was cut, in pixels of the scene as it is seen, whatever frame the model writes."""
+    box = next(call.source_box for call in logged.trajectory.calls if call.source_box is not None)
+    with Image.open(source) as image:
+        scale = side / image.width
+    left, top, right, bottom = (scale * edge for edge in box)
+    return (left, top, right, bottom)
 
 
 def _show(axes: Axes, image: Image.Image, title: str) -> None:
@@ -62,9 +73,8 @@ def _show(axes: Axes, image: Image.Image, title: str) -> None:
     axes.set_yticks([])
 
 
-def _draw_box(axes: Axes, call: CallRecord) -> None:
-    assert call.box is not None
-    left, top, right, bottom = call.box
+def _draw_box(axes: Axes, box: Box) -> None:
+    left, top, right, bottom = box
     # Pixel centres are at whole numbers in matplotlib, box edges between them.
     corner = (left - 0.5, top - 0.5)
     size = (right - left, bottom - top)

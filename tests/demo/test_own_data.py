@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.demo import commands
-from swift_deepeyes.demo.options import DemoOptions
+from swift_deepeyes.demo.options import FAMILIES, DemoOptions
 from swift_deepeyes.demo.own_data import write_own_data
 from swift_deepeyes.demo.toy import build_data
-from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.episode.family import Family
 
 
 def values(arguments: list[str]) -> dict[str, list[str]]:
@@ -25,11 +25,12 @@ def values(arguments: list[str]) -> dict[str, list[str]]:
     return {arguments[at]: arguments[at + 1 : end] for at, end in zip(names, ends, strict=True)}
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_printed_commands_are_the_demos_run_on_the_made_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = DemoOptions(output=tmp_path / "my demo")
-    build_data(options.data, 0, 2, other_rows=1)
+    options = DemoOptions(output=tmp_path / "my demo", family=family)
+    build_data(options.data, 0, 2, other_rows=1, family=options.toy)
     lines = write_own_data(options, tmp_path / "toy", steps=5)
     *activate, make, train = map(shlex.split, lines)
     assert not activate or (activate[0][0] == "source" and Path(activate[0][1]).is_file())
@@ -47,7 +48,7 @@ def test_the_printed_commands_are_the_demos_run_on_the_made_data(
     arguments = train[2:]
     assert train[:2] == ["swift", "rlhf"]
     parse_yaml_args(arguments)
-    assert os.environ["MAX_PIXELS"] == str(VIEW_PIXELS)
+    assert os.environ["MAX_PIXELS"] == str(options.toy.view.pixels)
     assert os.environ["DEEPEYES_JUDGE"] == "rule"
     changed = {"--model", "--max_steps", "--save_steps", "--output_dir"}
     changed |= {"--custom_dataset_info", "--dataset"}

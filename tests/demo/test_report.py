@@ -10,7 +10,9 @@ from PIL import Image
 
 from swift_deepeyes.demo import figures, trajectory_image
 from swift_deepeyes.demo.options import DemoOptions, OutputTakenError, plugin_environment
-from swift_deepeyes.demo.toy.scenes import Pattern, Scene, cut, draw, room_box
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
+from swift_deepeyes.demo.toy.scenes import Pattern, Scene, cut, draw
+from swift_deepeyes.episode.family import Family
 from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
 from swift_deepeyes.record.reader import read_trajectories
 from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
@@ -62,10 +64,11 @@ def test_summary_compares_the_first_with_the_last_ten(tmp_path: Path) -> None:
     steps = figures.read_steps(tmp_path)
     assert len(steps) == 27
     trajectories = [_logged(1, 0, 0.0), _logged(2, 1, 1.0)]
-    summary = figures.summarise(7, steps, trajectories, seconds=12.34567)
+    summary = figures.summarise(7, Family.QWEN3_VL, steps, trajectories, seconds=12.34567)
     summary.write(tmp_path / "summary.json")
     assert json.loads((tmp_path / "summary.json").read_text()) == {
         "seed": 7,
+        "family": "qwen3_vl",
         "steps": 27,
         "reward_first": 0.5,
         "reward_last": 2.0,
@@ -100,10 +103,11 @@ def test_the_picture_shows_a_right_one_with_a_crop(tmp_path: Path) -> None:
 
     images = tmp_path / "images"
     images.mkdir()
-    scene = draw(Scene(1, Pattern.VERTICAL))
+    view = QWEN2_5_VL.view
+    scene = draw(Scene(1, Pattern.VERTICAL), view)
     scene.save(images / "scene.png")
-    cut(scene, room_box(1)).save(images / "crop.png")
-    trajectory_image.draw_trajectory(right, tmp_path, tmp_path / "out.png")
+    cut(scene, 1).save(images / "crop.png")
+    trajectory_image.draw_trajectory(right, tmp_path, view.side, tmp_path / "out.png")
     assert Image.open(tmp_path / "out.png").size[0] > 1000
 
 

@@ -14,19 +14,13 @@ from qwen_vl_utils import fetch_image
 
 from swift_deepeyes.demo.toy import build_data
 from swift_deepeyes.demo.toy.data import ToyFiles
-from swift_deepeyes.demo.toy.scenes import (
-    ROOMS,
-    VIEW_PIXELS,
-    VIEW_SIDE,
-    Pattern,
-    Scene,
-    cut,
-    draw,
-    room_box,
-)
-from swift_deepeyes.episode.boxes import Box, Frame
+from swift_deepeyes.demo.toy.families import TOYS
+from swift_deepeyes.demo.toy.family import ToyFamily
+from swift_deepeyes.demo.toy.scenes import ROOMS, Pattern, Scene, cut, draw
+from swift_deepeyes.demo.toy.view import ToyView
+from swift_deepeyes.episode.boxes import Box, Extent, Frame, Size, family_frame
 from swift_deepeyes.episode.start import box_rules
-from swift_deepeyes.settings import Settings
+from swift_deepeyes.settings import BoxFormat, Settings
 
 # field_notes.md §3, to the letter: two spaces between the tags and one at the end.
 TURN_INSTRUCTION = (
@@ -98,17 +92,19 @@ def test_the_seed_makes_the_data(tmp_path: Path, files: ToyFiles) -> None:
     assert other.vstar.read_bytes() != files.vstar.read_bytes()
 
 
-def _as_seen(image: Image.Image) -> np.ndarray:
-    view = fetch_image({"image": image, "max_pixels": VIEW_PIXELS})
-    return np.asarray(view).astype(int)
+def _as_seen(image: Image.Image, view: ToyView) -> np.ndarray:
+    limits = {"min_pixels": 4096, "max_pixels": view.pixels}
+    seen = fetch_image({"image": image, **limits}, image_patch_size=view.family.patch_size)
+    return np.asarray(seen).astype(int)
 
 
 @pytest.mark.parametrize("room", range(ROOMS))
-def test_patterns_show_in_the_crop_and_not_in_the_scene(room: int) -> None:
-    scenes = [draw(Scene(room, pattern, (4, -8))) for pattern in Pattern]
-    views = [_as_seen(scene) for scene in scenes]
-    assert views[0].shape == (VIEW_SIDE, VIEW_SIDE, 3)
-    crops = [_as_seen(cut(scene, room_box(room))) for scene in scenes]
+@pytest.mark.parametrize("view", [toy.view for toy in TOYS.values()])
+def test_patterns_show_in_the_crop_and_not_in_the_scene(room: int, view: ToyView) -> None:
+    scenes = [draw(Scene(room, pattern, (4, -8)), view) for pattern in Pattern]
+    views = [_as_seen(scene, view) for scene in scenes]
+    assert views[0].shape == (view.side, view.side, 3)
+    crops = [_as_seen(cut(scene, room), view) for scene in scenes]
     for one in range(len(scenes)):
         for other in range(one):
             # Rounding leaves one or two of 255 levels.
@@ -116,9 +112,15 @@ def test_patterns_show_in_the_crop_and_not_in_the_scene(room: int) -> None:
             assert np.abs(crops[one] - crops[other]).max() >= 50
 
 
-def test_a_room_is_a_box_that_the_tool_accepts() -> None:
+@pytest.mark.parametrize("toy", TOYS.values(), ids=lambda toy: str(toy.name))
+def test_a_room_is_a_box_that_the_tool_accepts(toy: ToyFamily) -> None:
     rules = box_rules(Settings(judge="rule"))
+    view = toy.view
+    extent = Extent(Size(view.side, view.side), Size(view.scene_side, view.scene_side))
+    written = family_frame(toy.name, BoxFormat.AUTO)
+    scene = draw(Scene(0, Pattern.PLAIN), view)
     for room in range(ROOMS):
-        left, top, right, bottom = room_box(room)
-        box = Box(left, top, right, bottom, Frame.PIXEL)
-        assert min(box.width, box.height) > rules.min_side
+        box = Box(*map(float, view.room_box(room)), written)
+        seen, source = box.to(Frame.PIXEL, extent), box.to(Frame.SOURCE, extent)
+        assert min(seen.width, seen.height) > rules.min_side
+        assert scene.crop(tuple(map(int, source.corners))).tobytes() == cut(scene, room).tobytes()

@@ -19,7 +19,7 @@ from swift_deepeyes.cli.main import app
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
-from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.episode.boxes import Size
 from swift_deepeyes.episode.trajectory import CallStatus, StopReason
 from swift_deepeyes.episode.view import ViewRecipe
@@ -136,7 +136,7 @@ def test_the_console_says_what_the_run_is_and_how_each_step_went(run: Any) -> No
         "  scoring        strict",
         "  crop source    original",
         "  box frame      pixel (template toy_qwen2_5_vl)",
-        f"  pixel limits   3,136 to {VIEW_PIXELS:,} per image (MAX_PIXELS)",
+        f"  pixel limits   3,136 to {QWEN2_5_VL.view.pixels:,} per image (MAX_PIXELS)",
         f"  log directory  {folder / 'log'}",
         f"  to look at it  swift-deepeyes watch {folder / 'log'}",
     ]
@@ -214,7 +214,7 @@ def test_the_training_batch_has_the_image_tokens_of_the_crops(run: Any) -> None:
     folder, _ = run
     forwards = [json.loads(line) for line in (folder / "tokens.jsonl").read_text().splitlines()]
     assert forwards and all(forward["tokens"] == forward["grid"] for forward in forwards)
-    recipe = ViewRecipe(14, fetch_options={"max_pixels": VIEW_PIXELS})
+    recipe = ViewRecipe(14, fetch_options={"max_pixels": QWEN2_5_VL.view.pixels})
     for step in (0, 1):
         expected = sum(
             recipe.tokens(Size(*size)) - 2

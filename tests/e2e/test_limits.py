@@ -22,7 +22,7 @@ import pytest
 
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess
-from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.episode.trajectory import OVER_TURN, CallStatus, StopReason
 from swift_deepeyes.ms_swift.compat import load_template
 from swift_deepeyes.record.record import LoggedTrajectory
@@ -86,14 +86,14 @@ def longest_prompt(toy: Toy) -> int:
     """In tokens, its image expanded: what the trainer compares with `--max_length`."""
     template = load_template(
         str(toy.checkpoint),
-        commands.MODEL_TYPE,
-        commands.TEMPLATE,
+        QWEN2_5_VL.name,
+        QWEN2_5_VL.template,
         None,
         [commands.TOY_PLUGIN],
     )
     template.set_mode("train")
     row = pq.read_table(toy.options.data / "toy_vstar.parquet").to_pylist()[0]  # all ask the same
-    options = {"max_pixels": VIEW_PIXELS}
+    options = {"max_pixels": QWEN2_5_VL.view.pixels}
     prompt = {"messages": row["prompt"], "images": row["images"], "chat_template_kwargs": options}
     return len(template.encode(prompt)["input_ids"])
 

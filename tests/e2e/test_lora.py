@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 
 from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
-from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.planning.measured import compare, read_measured
 from swift_deepeyes.planning.models import MODELS
 from swift_deepeyes.planning.setup import (
@@ -126,7 +126,7 @@ def measured_lengths(run: Path, checkpoint: Path) -> Lengths:
 
     seen = [turn.observation for one in trajectories for turn in one.trajectory.turns]
     guessed = Lengths(
-        max_pixels=VIEW_PIXELS,
+        max_pixels=QWEN2_5_VL.view.pixels,
         prompt_text_tokens=round(
             mean([sum(count(m.text) for m in t.prompt) for t in trajectories])
         ),

@@ -9,8 +9,8 @@ import pytest
 from swift_deepeyes.demo import toy_plugin as toy_plugin_folder
 from swift_deepeyes.demo.processes import SwiftProcess, free_port
 from swift_deepeyes.demo.toy import build_data, build_model
-from swift_deepeyes.demo.toy.model import CONTEXT_TOKENS, MODEL_TYPE, TEMPLATE
-from swift_deepeyes.demo.toy.scenes import VIEW_PIXELS
+from swift_deepeyes.demo.toy.model import CONTEXT_TOKENS
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.evaluation.config import Sampling
 from swift_deepeyes.evaluation.served_model import Stated
 from tests.evaluation.running import Evaluate
@@ -27,14 +27,16 @@ def test_a_real_server_sees_what_we_think_and_answers_the_same_twice(
     data = build_data(tmp_path / "data", seed=0, rows=6, other_rows=1)
     port = free_port()
     plugin = Path(next(iter(toy_plugin_folder.__path__))) / "toy_plugin.py"
-    arguments = ["deploy", "--model", str(model), "--model_type", MODEL_TYPE]
-    arguments += ["--template", TEMPLATE, "--external_plugins", str(plugin)]
+    arguments = ["deploy", "--model", str(model), "--model_type", QWEN2_5_VL.name]
+    arguments += ["--template", QWEN2_5_VL.template, "--external_plugins", str(plugin)]
     arguments += ["--infer_backend", "vllm", "--vllm_enforce_eager", "true"]
     arguments += ["--vllm_max_model_len", str(CONTEXT_TOKENS), "--torch_dtype", "float32"]
     arguments += ["--host", "127.0.0.1", "--port", str(port), "--served_model_name", "toy"]
     with SwiftProcess(arguments, tmp_path / "deploy.log") as server:
         server.wait_for_line("Application startup complete", START_SECONDS)
-        stated = Stated(checkpoint=model, max_pixels=VIEW_PIXELS, max_context=CONTEXT_TOKENS)
+        stated = Stated(
+            checkpoint=model, max_pixels=QWEN2_5_VL.view.pixels, max_context=CONTEXT_TOKENS
+        )
         first, second = (
             run_evaluation(
                 f"http://127.0.0.1:{port}/v1",

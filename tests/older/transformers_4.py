@@ -11,6 +11,8 @@ from typing import Any
 from unittest import mock
 
 from swift_deepeyes.demo.toy import model, tokenizer
+from swift_deepeyes.demo.toy.family import ToyFamily
+from swift_deepeyes.demo.toy.view import ToyView
 
 
 def is_installed() -> bool:
@@ -20,15 +22,14 @@ def is_installed() -> bool:
 def install() -> None:
     build_tokenizer, config_of = tokenizer.build_tokenizer, model._config
 
-    def build() -> Any:
+    def build(view: ToyView) -> Any:
         # By its name: the module itself is replaced by others that are imported.
         with mock.patch("transformers.Qwen2Tokenizer", _qwen2_tokenizer):
-            return build_tokenizer()
+            return build_tokenizer(view)
 
-    def config(of: Any) -> Any:
-        made = config_of(of)
-        rope = {"rope_type": "default", "type": "default", "mrope_section": [4, 6, 6]}
-        made.text_config.rope_scaling = rope
+    def config(of: Any, family: ToyFamily) -> Any:
+        made = config_of(of, family)
+        made.text_config.rope_scaling = {**family.text["rope_parameters"], "type": "default"}
         return made
 
     tokenizer.build_tokenizer, model._config = build, config

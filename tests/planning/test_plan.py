@@ -14,6 +14,7 @@ from swift_deepeyes.cli.main import app
 from swift_deepeyes.cli.tables.plan import render
 from swift_deepeyes.demo.families import family_template
 from swift_deepeyes.demo.toy import wording
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.episode.boxes import Size
 from swift_deepeyes.episode.view import ViewRecipe
 from swift_deepeyes.planning import memory
@@ -50,7 +51,7 @@ def test_trajectory_tokens_are_those_of_an_encoded_one() -> None:
     template = family_template("qwen2_5_vl", max_pixels=224 * 224)
     turns = [wording.zoom_turn([0, 0, 112, 112]), wording.zoomed_turn("dots")]
     user = wording.with_turn_instruction(wording.PATTERN_QUESTION)
-    texts = [wording.ZOOM_SYSTEM, user, turns[0], wording.observation(), turns[1]]
+    texts = [wording.zoom_system(QWEN2_5_VL.view), user, turns[0], wording.observation(), turns[1]]
     roles = ["system", "user", "assistant", "user", "assistant"]
     messages = [{"role": r, "content": c} for r, c in zip(roles, texts, strict=True)]
     images = [Image.new("RGB", (224, 224)), Image.new("RGB", (112, 112))]

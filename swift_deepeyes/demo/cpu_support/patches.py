@@ -79,6 +79,15 @@ def keep_linear_weights(utils: Any) -> None:
     utils.dispatch_cpu_unquantized_gemm = keep
 
 
+def compute_gated_delta_plainly(gdn_attention: Any) -> None:
+    """VLLM's gated delta attention for CPUs takes bfloat16, and a toy trains in float32."""
+    if has_accelerator():
+        return
+    from swift_deepeyes.demo.cpu_support.gated_delta import gated_delta_core
+
+    gdn_attention.cpu_gdn_attention_core = gated_delta_core
+
+
 def replace_nccl(pynccl: Any) -> None:
     """Server mode sends weights over NCCL, which needs CUDA: send them through the TCP store."""
     if has_accelerator():
@@ -117,6 +126,7 @@ BEFORE_IMPORT: dict[str, Callable[[], None]] = {
 AFTER_IMPORT: dict[str, Callable[[ModuleType], None]] = {
     "swift.arguments.deploy_args": allow_rollout_without_devices,
     "vllm.model_executor.layers.utils": keep_linear_weights,
+    "vllm.model_executor.layers.mamba.ops.cpu.gdn_attention": compute_gated_delta_plainly,
     "vllm.distributed.device_communicators.pynccl": replace_nccl,
     "swift.rlhf_trainers.vllm_client": broadcast_without_device,
     "swift.pipelines.infer.rollout": skip_synchronize,

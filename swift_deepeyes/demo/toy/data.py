@@ -30,11 +30,15 @@ from swift_deepeyes.dataset.columns import (
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
 from swift_deepeyes.dataset.published import DATASET_INFO
 from swift_deepeyes.demo.toy import wording
+from swift_deepeyes.demo.toy.family import ToyFamily
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.demo.toy.scenes import ROOMS, Pattern, draw, random_scene, to_png
+from swift_deepeyes.demo.toy.view import ToyView
 
 ZOOM_ENVIRONMENT = "visual_toolbox_v2"
 
 Row = dict[str, Any]
+MakeRow = Callable[[random.Random, int, ToyView], Row]
 
 
 def schema(index_type: pa.DataType) -> pa.Schema:
@@ -67,7 +71,9 @@ class ToyFiles:
     dataset_info: Path
 
 
-def build_data(folder: Path, seed: int, rows: int, *, other_rows: int = 16) -> ToyFiles:
+def build_data(
+    folder: Path, seed: int, rows: int, *, other_rows: int = 16, family: ToyFamily = QWEN2_5_VL
+) -> ToyFiles:
     """Write the three files: `rows` of vstar, `other_rows` of chart and of thinklite each."""
     folder.mkdir(parents=True, exist_ok=True)
     files = ToyFiles(
@@ -77,7 +83,7 @@ def build_data(folder: Path, seed: int, rows: int, *, other_rows: int = 16) -> T
         thinklite=folder / "toy_thinklite.parquet",
         dataset_info=folder / DATASET_INFO,
     )
-    plan: list[tuple[Path, Callable[[random.Random, int], Row], int, pa.DataType]] = [
+    plan: list[tuple[Path, MakeRow, int, pa.DataType]] = [
         (files.vstar, _vstar_row, rows, pa.string()),
         (files.chart, _chart_row, other_rows, pa.int64()),
         (files.thinklite, _thinklite_row, other_rows, pa.string()),
@@ -85,7 +91,8 @@ def build_data(folder: Path, seed: int, rows: int, *, other_rows: int = 16) -> T
     for path, make_row, count, index_type in plan:
         # One generator per file: adding rows to one does not change the others.
         rng = random.Random(f"{seed}/{path.stem}")
-        _write(path, (make_row(rng, number) for number in range(count)), schema(index_type))
+        made = (make_row(rng, number, family.view) for number in range(count))
+        _write(path, made, schema(index_type))
     _write_dataset_info(files)
     return files
 
@@ -103,44 +110,44 @@ def _write_dataset_info(files: ToyFiles) -> None:
     files.dataset_info.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
-def _vstar_row(rng: random.Random, number: int) -> Row:
+def _vstar_row(rng: random.Random, number: int, view: ToyView) -> Row:
     scene = random_scene(rng)
     return _row(
         source="vstar",
         environment=ZOOM_ENVIRONMENT,
-        system=wording.ZOOM_SYSTEM,
+        system=wording.zoom_system(view),
         user=wording.with_turn_instruction(wording.PATTERN_QUESTION),
-        image=to_png(draw(scene)),
+        image=to_png(draw(scene, view)),
         answer=str(scene.pattern),
         question=wording.PATTERN_QUESTION,
         index=str(number),
     )
 
 
-def _chart_row(rng: random.Random, number: int) -> Row:
+def _chart_row(rng: random.Random, number: int, view: ToyView) -> Row:
     scene = random_scene(rng)
     options = rng.sample(list(Pattern), len(Pattern))
     question = wording.option_question(options)
     return _row(
         source="chart",
         environment=ZOOM_ENVIRONMENT,
-        system=wording.ZOOM_SYSTEM,
+        system=wording.zoom_system(view),
         user=wording.with_turn_instruction(question),
-        image=to_png(draw(scene)),
+        image=to_png(draw(scene, view)),
         answer="ABC"[options.index(scene.pattern)],
         question=question,
         index=number,
     )
 
 
-def _thinklite_row(rng: random.Random, number: int) -> Row:
+def _thinklite_row(rng: random.Random, number: int, view: ToyView) -> Row:
     """No tool and no environment: both spellings of "none" occur in the real file."""
     return _row(
         source="thinklite_eureka",
         environment="" if number % 2 else None,
         system=wording.THINKLITE_SYSTEM,
         user=f"{IMAGE_TAG}\n{wording.COUNT_QUESTION}",
-        image=to_png(draw(random_scene(rng))),
+        image=to_png(draw(random_scene(rng), view)),
         answer=str(ROOMS - 1),
         question=wording.COUNT_QUESTION,
         index=str(number),

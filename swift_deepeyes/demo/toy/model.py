@@ -1,7 +1,7 @@
-"""The toy policy: a Qwen2.5-VL of about 1 M parameters, made from a seed.
+"""The toy policy: a model of about 1 M parameters of one of the families, made from a seed.
 
-Every class is the real one (`Qwen2_5_VLForConditionalGeneration`, its processor, Qwen2's tokenizer
-class), so ms-swift and vLLM treat it as they treat the 7B.
+Every class is the real one (the family's `…ForConditionalGeneration`, its processor, Qwen2's
+tokenizer class), so ms-swift and vLLM treat it as they treat the real model.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from swift_deepeyes.demo import cpu_support
 from swift_deepeyes.demo.toy import tokenizer as toy_tokenizer
+from swift_deepeyes.demo.toy.family import ToyFamily
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
+from swift_deepeyes.errors import DeepEyesError
 
 if TYPE_CHECKING:
-    from transformers import Qwen2_5_VLConfig, Qwen2Tokenizer
+    from transformers import Qwen2Tokenizer
 
-MODEL_TYPE = "qwen2_5_vl"
-TEMPLATE = "toy_qwen2_5_vl"
 CONTEXT_TOKENS = 1024
 
 _HIDDEN = 128
@@ -27,26 +28,45 @@ _HEAD = 32
 _INITIAL_SPREAD = 0.06
 
 
-def build_model(folder: Path, seed: int) -> Path:
-    """Write the untrained model, its tokenizer and its processor to `folder`."""
+class FamilyTooNewError(DeepEyesError):
+    """The installed `transformers` is older than the family."""
+
+
+def check_family(family: ToyFamily) -> None:
+    """Raises `FamilyTooNewError`; without `transformers` 5 there are only the older families."""
     cpu_support.install()  # transformers imports torchvision
+    import transformers
+
+    if not hasattr(transformers, family.model_class):
+        raise FamilyTooNewError(
+            f"transformers {transformers.__version__} has no {family.model_class}, which "
+            f"--family {family.name} needs; install a newer one (5.19 is tried)"
+        )
+
+
+def build_model(folder: Path, seed: int, family: ToyFamily = QWEN2_5_VL) -> Path:
+    """Write the untrained model, its tokenizer and its processor to `folder`.
+
+    Raises `FamilyTooNewError`.
+    """
+    check_family(family)
     import torch
     import transformers
 
     library: Any = transformers  # its constructors have no types
     library.logging.disable_progress_bar()  # one for each file of a few kilobytes
-    tokenizer = toy_tokenizer.build_tokenizer()
+    tokenizer = toy_tokenizer.build_tokenizer(family.view)
     torch.manual_seed(seed)
-    model = library.Qwen2_5_VLForConditionalGeneration(_config(tokenizer))
+    model = getattr(library, family.model_class)(_config(tokenizer, family))
     model.generation_config = library.GenerationConfig(
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
-    processor = library.Qwen2_5_VLProcessor(
-        image_processor=library.Qwen2VLImageProcessor(),
+    processor = getattr(library, family.processor_class)(
+        image_processor=library.Qwen2VLImageProcessor(**family.image_processor),
         tokenizer=tokenizer,
-        video_processor=library.Qwen2VLVideoProcessor(),
+        video_processor=getattr(library, family.video_processor_class)(),
         chat_template=_CHAT_TEMPLATE,
     )
     processor.save_pretrained(folder)
@@ -65,15 +85,27 @@ _CHAT_TEMPLATE = (
 )
 
 
-def _config(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLConfig:
-    from transformers import Qwen2_5_VLConfig
+def _config(tokenizer: Qwen2Tokenizer, family: ToyFamily) -> Any:
+    import transformers
 
     def token_id(token: str) -> int:
         number = tokenizer.convert_tokens_to_ids(token)
         assert isinstance(number, int)
         return number
 
-    text = {
+    return getattr(transformers, family.config_class)(
+        text_config=_text(tokenizer) | family.text,
+        vision_config=_VISION | family.vision,
+        image_token_id=token_id(toy_tokenizer.IMAGE_PAD),
+        video_token_id=token_id(toy_tokenizer.VIDEO_PAD),
+        vision_start_token_id=token_id(toy_tokenizer.VISION_START),
+        vision_end_token_id=token_id(toy_tokenizer.VISION_END),
+        tie_word_embeddings=True,
+    )
+
+
+def _text(tokenizer: Qwen2Tokenizer) -> dict[str, Any]:
+    return {
         "vocab_size": len(tokenizer),
         "hidden_size": _HIDDEN,
         "intermediate_size": 3 * _HIDDEN,
@@ -81,30 +113,19 @@ def _config(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLConfig:
         "num_attention_heads": _HIDDEN // _HEAD,
         "num_key_value_heads": 2,
         "max_position_embeddings": CONTEXT_TOKENS,
-        "rope_theta": 10_000.0,
-        # Shares of half a head's dimensions for time, height and width.
-        "rope_parameters": {"rope_type": "default", "mrope_section": [4, 6, 6]},
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
         "tie_word_embeddings": True,
         "initializer_range": _INITIAL_SPREAD,
     }
-    vision = {
-        "depth": 2,
-        "hidden_size": _VISION_HIDDEN,
-        "intermediate_size": 3 * _VISION_HIDDEN,
-        "num_heads": _VISION_HIDDEN // _HEAD,
-        "out_hidden_size": _HIDDEN,
-        "fullatt_block_indexes": [0, 1],
-        "initializer_range": _INITIAL_SPREAD,
-    }
-    return Qwen2_5_VLConfig(
-        text_config=text,
-        vision_config=vision,
-        image_token_id=token_id(toy_tokenizer.IMAGE_PAD),
-        video_token_id=token_id(toy_tokenizer.VIDEO_PAD),
-        vision_start_token_id=token_id(toy_tokenizer.VISION_START),
-        vision_end_token_id=token_id(toy_tokenizer.VISION_END),
-        tie_word_embeddings=True,
-    )
+
+
+_VISION = {
+    "depth": 2,
+    "hidden_size": _VISION_HIDDEN,
+    "intermediate_size": 3 * _VISION_HIDDEN,
+    "num_heads": _VISION_HIDDEN // _HEAD,
+    "out_hidden_size": _HIDDEN,
+    "initializer_range": _INITIAL_SPREAD,
+}

@@ -1,7 +1,7 @@
 """Toy scenes: a house of four rooms, and a ball whose pattern shows only from near.
 
-A scene has 448x448 pixels and the model sees it at 112x112 (`MAX_PIXELS` of the demo), so one of
-its pixels is the mean of 4x4. The patterns repeat every 4 pixels and have the same mean: in the
+A scene has four times the side of the model's view of it (`MAX_PIXELS` of the demo), so one pixel
+of the view is the mean of 4x4. The patterns repeat every 4 pixels and have the same mean: in the
 model's view all balls look alike, up to a rounding of 2 in 255 levels. A crop of one room, cut from
 the original, is enlarged twice as much, and there the pattern shows. So the answer cannot be had
 without the tool, which is the point of the method. Each room has its own wallpaper and only the
@@ -20,13 +20,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-SCENE_SIDE = 448  # pixels of the file
-VIEW_SIDE = 112  # pixels that the model sees
-VIEW_PIXELS = VIEW_SIDE * VIEW_SIDE
+from swift_deepeyes.demo.toy.view import Box, ToyView
+
 ROOMS = 4
-_SCALE = SCENE_SIDE // VIEW_SIDE
-_ROOM_SIDE = SCENE_SIDE // 2
-_BALL_RADIUS = 88
+_MARGIN = 24  # pixels between ball and wall: its outline, and a shift
 _OUTLINE = 6
 _FADE = 16  # pixels
 _GREY = 128
@@ -35,8 +32,6 @@ _SHINE = 0.25
 _DARK = 0.2  # brightness of a room without the ball
 _SHIFTS = range(-16, 17, 4)
 _WALLPAPER = ((196, 92, 92), (92, 172, 92), (96, 110, 200), (200, 180, 88))
-
-Box = tuple[int, int, int, int]
 
 
 class Pattern(StrEnum):
@@ -55,11 +50,6 @@ class Scene:
     pattern: Pattern
     shift: tuple[int, int] = (0, 0)
 
-    @property
-    def view_box(self) -> Box:
-        """The ball's room in the frame in which the model speaks."""
-        return room_box(self.room)
-
 
 def random_scene(rng: random.Random) -> Scene:
     """Any room, any pattern, a small shift that keeps the pattern's phase."""
@@ -67,31 +57,25 @@ def random_scene(rng: random.Random) -> Scene:
     return Scene(rng.randrange(ROOMS), rng.choice(list(Pattern)), shift)
 
 
-def room_box(room: int) -> Box:
-    """The box of a room in pixels of the model's view."""
-    side = VIEW_SIDE // 2
-    left, top = (room % 2) * side, (room // 2) * side
-    return (left, top, left + side, top + side)
-
-
-def draw(scene: Scene) -> Image.Image:
+def draw(scene: Scene, view: ToyView) -> Image.Image:
     """Paint the scene at full resolution."""
-    image = Image.new("RGB", (SCENE_SIDE, SCENE_SIDE))
+    side, room_side = view.scene_side, view.scene_side // 2
+    image = Image.new("RGB", (side, side))
     for room, (red, green, blue) in enumerate(_WALLPAPER):
         light = 1.0 if room == scene.room else _DARK
         colour = (int(red * light), int(green * light), int(blue * light))
-        image.paste(colour, _file_box(room))
-    left, top, right, bottom = _file_box(scene.room)
+        image.paste(colour, _file_box(room, room_side))
+    left, top, right, bottom = _file_box(scene.room, room_side)
     pixels = np.asarray(image.crop((left, top, right, bottom))).copy()
-    rows, columns = np.mgrid[0:_ROOM_SIDE, 0:_ROOM_SIDE].astype(np.float32)
-    middle = _ROOM_SIDE / 2 - 0.5
+    rows, columns = np.mgrid[0:room_side, 0:room_side].astype(np.float32)
+    middle, radius = room_side / 2 - 0.5, room_side // 2 - _MARGIN
     distance = np.hypot(columns - middle - scene.shift[0], rows - middle - scene.shift[1])
-    pixels[distance < _BALL_RADIUS + _OUTLINE] = 30
+    pixels[distance < radius + _OUTLINE] = 30
     # The paint fades towards the rim: a hard edge would cut the pattern off in mid-period, and what
     # is left of a period there does not average out.
-    strength = np.clip((_BALL_RADIUS - distance) / _FADE, 0, 1) ** 2
-    inside = distance < _BALL_RADIUS
-    lines = _CONTRAST * strength * _paint(scene.pattern)
+    strength = np.clip((radius - distance) / _FADE, 0, 1) ** 2
+    inside = distance < radius
+    lines = _CONTRAST * strength * _paint(scene.pattern, room_side)
     # The room's light colours the ball a little: one more sign of the place.
     ball = _GREY + _SHINE * (np.array(_WALLPAPER[scene.room]) - _GREY)
     pixels[inside] = np.rint(ball + lines[inside][:, None])
@@ -99,10 +83,9 @@ def draw(scene: Scene) -> Image.Image:
     return image
 
 
-def cut(image: Image.Image, view_box: Box) -> Image.Image:
-    """The region of a box of the model's view, at the file's own resolution."""
-    left, top, right, bottom = (side * _SCALE for side in view_box)
-    return image.crop((left, top, right, bottom))
+def cut(image: Image.Image, room: int) -> Image.Image:
+    """One room of a scene, at the file's own resolution."""
+    return image.crop(_file_box(room, image.width // 2))
 
 
 def to_png(image: Image.Image) -> bytes:
@@ -112,19 +95,19 @@ def to_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _file_box(room: int) -> Box:
-    left, top = (room % 2) * _ROOM_SIDE, (room // 2) * _ROOM_SIDE
-    return (left, top, left + _ROOM_SIDE, top + _ROOM_SIDE)
+def _file_box(room: int, side: int) -> Box:
+    left, top = (room % 2) * side, (room // 2) * side
+    return (left, top, left + side, top + side)
 
 
-def _paint(pattern: Pattern) -> Any:
+def _paint(pattern: Pattern, side: int) -> Any:
     """Lines of 2 pixels, +1 and -1; the mean over 4 pixels is 0, as of the plain ball."""
-    lines = (np.arange(_ROOM_SIDE) // 2) % 2 * 2.0 - 1.0
-    across = np.broadcast_to(lines, (_ROOM_SIDE, _ROOM_SIDE))
+    lines = (np.arange(side) // 2) % 2 * 2.0 - 1.0
+    across = np.broadcast_to(lines, (side, side))
     match pattern:
         case Pattern.VERTICAL:
             return across
         case Pattern.HORIZONTAL:
             return across.T
         case Pattern.PLAIN:
-            return np.zeros((_ROOM_SIDE, _ROOM_SIDE))
+            return np.zeros((side, side))

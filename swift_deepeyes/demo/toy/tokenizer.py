@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from swift_deepeyes.demo.toy import wording
-from swift_deepeyes.demo.toy.scenes import ROOMS, Pattern, room_box
+from swift_deepeyes.demo.toy.scenes import ROOMS, Pattern
+from swift_deepeyes.demo.toy.view import ToyView
 
 if TYPE_CHECKING:
     from transformers import Qwen2Tokenizer
@@ -26,12 +27,12 @@ _TAGS = ("tool_call", "tool_response", "think", "answer")
 _MAX_MERGES = 600
 
 
-def build_tokenizer() -> Qwen2Tokenizer:
+def build_tokenizer(view: ToyView) -> Qwen2Tokenizer:
     """Learn the merges from the toy's own texts; the result is the same every time."""
     from tokenizers import AddedToken
     from transformers import Qwen2Tokenizer
 
-    vocabulary, merges = _learn_merges()
+    vocabulary, merges = _learn_merges(view)
     tokenizer = Qwen2Tokenizer(
         vocab=vocabulary,
         merges=merges,  # type: ignore[arg-type]  # pairs, as BPE takes them
@@ -46,7 +47,7 @@ def build_tokenizer() -> Qwen2Tokenizer:
     return tokenizer
 
 
-def _learn_merges() -> tuple[dict[str, int], list[tuple[str, str]]]:
+def _learn_merges(view: ToyView) -> tuple[dict[str, int], list[tuple[str, str]]]:
     import json
 
     from tokenizers import Tokenizer, pre_tokenizers, trainers
@@ -61,19 +62,19 @@ def _learn_merges() -> tuple[dict[str, int], list[tuple[str, str]]]:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    learner.train_from_iterator(_texts(), trainer)
+    learner.train_from_iterator(_texts(view), trainer)
     model = json.loads(learner.to_str())["model"]
     return model["vocab"], [tuple(pair) for pair in model["merges"]]
 
 
-def _texts() -> Iterator[str]:
+def _texts(view: ToyView) -> Iterator[str]:
     """Everything the toy reads or writes; repeated, because rare pairs are not merged."""
-    texts = [wording.ZOOM_SYSTEM, wording.THINKLITE_SYSTEM, wording.observation()]
+    texts = [wording.zoom_system(view), wording.THINKLITE_SYSTEM, wording.observation()]
     texts += ["system\n", "user\n", "assistant\n", wording.COUNT_QUESTION, "\\boxed{3}"]
     texts += [wording.with_turn_instruction(wording.option_question(list(Pattern)))]
     for pattern in Pattern:
         texts += [wording.direct_turn(pattern), wording.zoomed_turn(pattern)]
-    texts += [wording.zoom_turn(room_box(room)) for room in range(ROOMS)]
+    texts += [wording.zoom_turn(view.room_box(room)) for room in range(ROOMS)]
     for text in texts:
         # A tag is a token of its own, so the words around it meet in no merge.
         for tag in _TAGS:

@@ -15,13 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from swift_deepeyes.demo.toy import wording
-from swift_deepeyes.demo.toy.scenes import ROOMS, Scene, cut, draw, random_scene, room_box, to_png
+from swift_deepeyes.demo.toy.family import ToyFamily
+from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
+from swift_deepeyes.demo.toy.scenes import ROOMS, Scene, cut, draw, random_scene, to_png
+from swift_deepeyes.demo.toy.view import ToyView
 
 ZOOM_SHARE = 0.35
 RIGHT_ROOM_SHARE = 0.9
 
 
-def build_warm_start(folder: Path, seed: int, rows: int, zoom_share: float = ZOOM_SHARE) -> Path:
+def build_warm_start(
+    folder: Path,
+    seed: int,
+    rows: int,
+    zoom_share: float = ZOOM_SHARE,
+    family: ToyFamily = QWEN2_5_VL,
+) -> Path:
     """Write `rows` trajectories and their images; returns the JSONL file for `--dataset`."""
     images = folder / "warm_start_images"
     images.mkdir(parents=True, exist_ok=True)
@@ -29,25 +38,27 @@ def build_warm_start(folder: Path, seed: int, rows: int, zoom_share: float = ZOO
     path = folder / "warm_start.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for _ in range(rows):
-            file.write(json.dumps(_trajectory(rng, images, zoom_share)) + "\n")
+            file.write(json.dumps(_trajectory(rng, images, zoom_share, family.view)) + "\n")
     return path
 
 
-def _trajectory(rng: random.Random, images: Path, zoom_share: float) -> dict[str, Any]:
+def _trajectory(
+    rng: random.Random, images: Path, zoom_share: float, view: ToyView
+) -> dict[str, Any]:
     scene = random_scene(rng)
-    turns, paths = [wording.direct_turn(scene.pattern)], [store_scene(images, scene)]
+    turns, paths = [wording.direct_turn(scene.pattern)], [store_scene(images, scene, view)]
     if rng.random() < zoom_share:
         wrong_room = rng.choice([room for room in range(ROOMS) if room != scene.room])
         room = scene.room if rng.random() < RIGHT_ROOM_SHARE else wrong_room
-        turns = [wording.zoom_turn(room_box(room)), wording.zoomed_turn(scene.pattern)]
-        paths.append(store_scene(images, scene, room))
-    return conversation(turns, paths)
+        turns = [wording.zoom_turn(view.room_box(room)), wording.zoomed_turn(scene.pattern)]
+        paths.append(store_scene(images, scene, view, room))
+    return conversation(turns, paths, view)
 
 
-def conversation(turns: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+def conversation(turns: Sequence[str], paths: Sequence[str], view: ToyView) -> dict[str, Any]:
     """A row for `swift sft`: the model's turns, an observation between each two, the images."""
     messages = [
-        {"role": "system", "content": wording.ZOOM_SYSTEM},
+        {"role": "system", "content": wording.zoom_system(view)},
         {"role": "user", "content": wording.with_turn_instruction(wording.PATTERN_QUESTION)},
         {"role": "assistant", "content": turns[0]},
     ]
@@ -57,13 +68,13 @@ def conversation(turns: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
     return {"messages": messages, "images": list(paths)}
 
 
-def store_scene(images: Path, scene: Scene, cut_room: int | None = None) -> str:
+def store_scene(images: Path, scene: Scene, view: ToyView, cut_room: int | None = None) -> str:
     """Write the scene, or the crop of one of its rooms, unless it is there already."""
     name = f"{scene.pattern}_{scene.room}_{scene.shift[0]}_{scene.shift[1]}_{cut_room}.png"
     path = images.resolve() / name
     if not path.exists():
-        image = draw(scene)
+        image = draw(scene, view)
         if cut_room is not None:
-            image = cut(image, room_box(cut_room))
+            image = cut(image, cut_room)
         path.write_bytes(to_png(image))
     return str(path)

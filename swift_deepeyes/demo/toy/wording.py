@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 
 from swift_deepeyes.dataset.media_tags import IMAGE_TAG
+from swift_deepeyes.demo.toy.view import ToyView
 from swift_deepeyes.episode.messages import TURN_INSTRUCTION, observation_message
 
 TOOL_NAME = "image_zoom_in_tool"
@@ -28,16 +29,6 @@ _TOOL = {
     },
 }
 
-_EXAMPLE_CALL = {"name": TOOL_NAME, "arguments": {"bbox_2d": [0, 0, 56, 56]}}
-
-ZOOM_SYSTEM = (
-    "You look at images.\n\n# Tools\n<tools>\n"
-    + json.dumps(_TOOL)
-    + "\n</tools>\nCall it so:\n<tool_call>"
-    + json.dumps(_EXAMPLE_CALL)
-    + "</tool_call>"
-)
-
 THINKLITE_SYSTEM = (
     "You solve problems. Think inside <think></think>, then give the answer inside "
     "<answer></answer> as \\boxed{}."
@@ -45,6 +36,12 @@ THINKLITE_SYSTEM = (
 
 PATTERN_QUESTION = "What is the pattern on the ball?"
 COUNT_QUESTION = "How many rooms are empty?"
+
+
+def zoom_system(view: ToyView) -> str:
+    """The system prompt of rows with the tool; its example shows the family's frame."""
+    tools = f"# Tools\n<tools>\n{json.dumps(_TOOL)}\n</tools>"
+    return f"You look at images.\n\n{tools}\nCall it so:\n{_call(view.room_box(0))}"
 
 
 def with_turn_instruction(question: str) -> str:
@@ -65,8 +62,7 @@ def direct_turn(answer: str) -> str:
 
 def zoom_turn(box: Sequence[int]) -> str:
     """A turn that asks for a region."""
-    call = json.dumps({"name": TOOL_NAME, "arguments": {"bbox_2d": list(box)}})
-    return f"<think>I zoom in.</think><tool_call>{call}</tool_call>"
+    return f"<think>I zoom in.</think>{_call(box)}"
 
 
 def zoomed_turn(answer: str) -> str:
@@ -77,3 +73,8 @@ def zoomed_turn(answer: str) -> str:
 def observation() -> str:
     """The user message that carries a crop, as the episode writes it."""
     return observation_message([IMAGE_TAG], TURN_INSTRUCTION)
+
+
+def _call(box: Sequence[int]) -> str:
+    call = json.dumps({"name": TOOL_NAME, "arguments": {"bbox_2d": list(box)}})
+    return f"<tool_call>{call}</tool_call>"

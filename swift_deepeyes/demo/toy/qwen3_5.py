@@ -1,0 +1,37 @@
+"""The toy Qwen3.5: three layers of gated delta attention, one of full attention.
+
+Its template ends a prompt with an empty thought unless it is told to think, and the toy, whose
+thoughts the warm start teaches, would then only guess. Where a conversation is text, as over HTTP,
+the template also drops earlier thoughts unless it is told to keep them; training has them as token
+ids, and the evaluation should see what was trained.
+"""
+
+from __future__ import annotations
+
+from swift_deepeyes.demo.toy.family import ToyFamily
+from swift_deepeyes.demo.toy.qwen3_vl import IMAGE_PROCESSOR, INTERLEAVED_ROPE, VISION
+from swift_deepeyes.episode.family import Family
+
+QWEN3_5 = ToyFamily(
+    name=Family.QWEN3_5,
+    title="Qwen3.5",
+    model_class="Qwen3_5ForConditionalGeneration",
+    config_class="Qwen3_5Config",
+    processor_class="Qwen3VLProcessor",
+    video_processor_class="Qwen3VLVideoProcessor",
+    text={
+        "layer_types": [*["linear_attention"] * 3, "full_attention"],
+        # A part of a head turns, so a head is larger: the part must hold the three sections.
+        "head_dim": 64,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "rope_parameters": {**INTERLEAVED_ROPE, "partial_rotary_factor": 0.5},
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 4,
+        "linear_key_head_dim": 32,
+        "linear_value_head_dim": 32,
+    },
+    vision=VISION,
+    image_processor=IMAGE_PROCESSOR,
+    flags=("--enable_thinking", "true", "--preserve_thinking", "true"),
+)
