@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class RolloutServer:
 
 @contextmanager
 def rollout_servers(
-    toy: Toy, folder: Path, count: int, environment: Mapping[str, str]
+    toy: Toy, folder: Path, count: int, environment: Mapping[str, str], *plugins: Path
 ) -> Iterator[list[RolloutServer]]:
     """Started together; stopped also where one of them does not come up."""
     with ExitStack() as stack:
@@ -57,7 +57,7 @@ def rollout_servers(
         servers: list[RolloutServer] = []
         for number in range(count):
             port, log = free_port(), folder / f"rollout_{number}.log"
-            process = SwiftProcess(_rollout_arguments(toy, port), log, environment)
+            process = SwiftProcess(_rollout_arguments(toy, port, plugins), log, environment)
             servers.append(RolloutServer(port, process))
             stack.callback(stopping.submit, process.stop)
         for server in servers:
@@ -65,11 +65,12 @@ def rollout_servers(
         yield servers
 
 
-def _rollout_arguments(toy: Toy, port: int) -> list[str]:
+def _rollout_arguments(toy: Toy, port: int, plugins: Sequence[Path]) -> list[str]:
     return [
         "rollout",
-        *commands.toy_arguments(toy.checkpoint),
-        *("--external_plugins", str(commands.PLUGIN), str(commands.TOY_PLUGIN)),
+        *commands.toy_arguments(toy.checkpoint, toy.options.toy),
+        "--external_plugins",
+        *map(str, (commands.PLUGIN, commands.TOY_PLUGIN, *plugins)),
         *("--multi_turn_scheduler", "deepeyes_scheduler"),
         *("--max_turns", str(commands.MAX_TURNS)),
         *("--vllm_use_async_engine", "true"),

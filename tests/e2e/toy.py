@@ -14,6 +14,7 @@ from swift_deepeyes.demo import commands
 from swift_deepeyes.demo.options import DemoOptions
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
+from swift_deepeyes.episode.family import Family
 from swift_deepeyes.record.record import LoggedTrajectory
 
 WARM_START_STEPS = 150
@@ -70,18 +71,23 @@ class Toy:
         return with_values(arguments, **{**changes, **values})
 
 
-def make_toy(folder: Path) -> Toy:
+def make_toy(
+    folder: Path,
+    family: Family = Family.QWEN2_5_VL,
+    steps: int = WARM_START_STEPS,
+    zoom_share: float = ZOOM_SHARE,
+) -> Toy:
     """Train the toy far enough to write well-formed turns of both kinds."""
-    options = DemoOptions(seed=3, output=folder)
+    options = DemoOptions(seed=3, output=folder, family=family)
     options.clear_output()
-    build_model(options.model, options.seed)
-    build_data(options.data, options.seed, 32)
-    rows = WARM_START_STEPS * commands.WARM_START_BATCH
-    dataset = build_warm_start(options.data, options.seed, rows, ZOOM_SHARE)
-    steps = {"max_steps": str(WARM_START_STEPS), "save_steps": str(WARM_START_STEPS)}
-    arguments = with_values(commands.warm_start_arguments(options, dataset), **steps)
-    SwiftProcess(arguments, folder / "warm_start.log").wait(600)
-    return Toy(options, options.warm_start / f"checkpoint-{WARM_START_STEPS}")
+    build_model(options.model, options.seed, options.toy)
+    build_data(options.data, options.seed, 32, family=options.toy)
+    rows = steps * commands.WARM_START_BATCH
+    dataset = build_warm_start(options.data, options.seed, rows, zoom_share, options.toy)
+    values = {"max_steps": str(steps), "save_steps": str(steps)}
+    arguments = with_values(commands.warm_start_arguments(options, dataset), **values)
+    SwiftProcess(arguments, folder / "warm_start.log", options.toy.variables).wait(600)
+    return Toy(options, options.warm_start / f"checkpoint-{steps}")
 
 
 def logged(folder: Path) -> list[LoggedTrajectory]:

@@ -1,4 +1,4 @@
-"""A toy world that is made, never downloaded: a 1 M-parameter Qwen2.5-VL and its scenes.
+"""A toy world that is made, never downloaded: models of 1 M parameters, and their scenes.
 
 Nothing here imports torch or transformers until a model is built, so the tests may import it
 freely.
