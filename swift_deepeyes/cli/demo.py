@@ -5,17 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from swift_deepeyes.demo.options import DEFAULT_STEPS, FAMILIES, DemoOptions
-from swift_deepeyes.episode.family import Family
-
-# What the help and the parser know are the families that have a toy, not all whose boxes we read.
-_Family = StrEnum("_Family", {family.name: family.value for family in FAMILIES})
+from swift_deepeyes.demo.options import DEFAULT_STEPS, DemoFamily, DemoOptions
 
 
 def demo(
@@ -27,8 +22,8 @@ def demo(
         int, typer.Option(help="Another one makes another toy, data and run.", metavar="N")
     ] = 0,
     family: Annotated[
-        _Family, typer.Option(help=f"Whose toy: {', '.join(FAMILIES)}.", metavar="NAME")
-    ] = _Family.QWEN2_5_VL,
+        DemoFamily, typer.Option(help=f"Whose toy: {', '.join(DemoFamily)}.", metavar="NAME")
+    ] = DemoFamily.QWEN2_5_VL,
 ) -> None:
     """Watch GRPO teach a toy model the zoom tool, on a laptop, in a few minutes.
 
@@ -49,7 +44,7 @@ def demo(
     signal.signal(signal.SIGTERM, _end)
     console = Console()
     with ConsoleProgress(console) as progress:
-        results = run_demo(DemoOptions(seed, steps, output, Family(family)), progress, progress.say)
+        results = run_demo(DemoOptions(seed, steps, output, family), progress, progress.say)
     show_results(console, results)
 
 

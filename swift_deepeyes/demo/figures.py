@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from swift_deepeyes.episode.family import Family
 from swift_deepeyes.record.reader import read_metrics
 from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
 
@@ -33,7 +32,7 @@ class DemoSummary:
     """The content of summary.json; `seconds` is the whole demo without its environment."""
 
     seed: int
-    family: Family
+    family: str
     steps: int
     reward_first: float
     reward_last: float
@@ -81,7 +80,7 @@ def mean_of(steps: Sequence[StepFigures], name: str) -> float:
 
 def summarise(
     seed: int,
-    family: Family,
+    family: str,
     steps: Sequence[StepFigures],
     trajectories: Sequence[LoggedTrajectory],
     seconds: float,

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,17 @@ from swift_deepeyes.errors import DeepEyesError
 if TYPE_CHECKING:
     from swift_deepeyes.demo.toy.family import ToyFamily
 
-FAMILIES = (Family.QWEN2_5_VL, Family.QWEN3_VL, Family.QWEN3_5)
 EVALUATION_QUESTIONS = 48
 DEFAULT_STEPS = 60
 _MARK = ".swift-deepeyes-demo"
+
+
+class DemoFamily(StrEnum):
+    """The families that have a toy, by the names that users type."""
+
+    QWEN2_5_VL = Family.QWEN2_5_VL
+    QWEN3_VL = Family.QWEN3_VL
+    QWEN3_5 = Family.QWEN3_5
 
 
 class OutputTakenError(DeepEyesError):
@@ -27,19 +35,19 @@ class OutputTakenError(DeepEyesError):
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """`steps` are GRPO steps; everything is written below `output`. `family` is of `FAMILIES`."""
+    """`steps` are GRPO steps; everything is written below `output`."""
 
     seed: int = 0
     steps: int = DEFAULT_STEPS
     output: Path = Path("output/demo")
-    family: Family = Family.QWEN2_5_VL
+    family: DemoFamily = DemoFamily.QWEN2_5_VL
 
     @property
     def toy(self) -> ToyFamily:
         """What the family's toy is made of."""
         from swift_deepeyes.demo.toy.families import TOYS  # its neighbours load pyarrow
 
-        return TOYS[self.family]
+        return TOYS[Family(self.family)]
 
     @property
     def model(self) -> Path:

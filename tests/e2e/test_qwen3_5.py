@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from swift_deepeyes.demo.options import DemoFamily
 from swift_deepeyes.demo.processes import SwiftProcess
-from swift_deepeyes.episode.family import Family
 from tests.e2e import parity
 from tests.e2e.family_toys import FamilyRun, assert_learns_from_crops, family_toy, image_token
 from tests.e2e.servers import rollout_servers, server_mode
@@ -22,7 +22,7 @@ FAULT, MEDIA = 2, 3  # steps, counted from 0
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return family_toy(tmp_path_factory.mktemp("toy"), Family.QWEN3_5)
+    return family_toy(tmp_path_factory.mktemp("toy"), DemoFamily.QWEN3_5)
 
 
 @pytest.fixture(scope="module")

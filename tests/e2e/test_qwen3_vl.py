@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from swift_deepeyes.demo.options import DemoFamily
 from swift_deepeyes.demo.processes import SwiftProcess
-from swift_deepeyes.episode.family import Family
 from tests.e2e import parity
 from tests.e2e.family_toys import FamilyRun, assert_learns_from_crops, family_toy, image_token
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 def run(tmp_path_factory: pytest.TempPathFactory) -> FamilyRun:
     """Two steps as they should be, and one in which the engine loses what deepstack adds."""
     folder = tmp_path_factory.mktemp("qwen3_vl")
-    toy = family_toy(folder / "toy", Family.QWEN3_VL)
+    toy = family_toy(folder / "toy", DemoFamily.QWEN3_VL)
     arguments = parity.watched(toy.grpo(folder / "grpo"), "plant", max_steps="3")
     environment = parity.environment(toy, folder) | {"PLANT": json.dumps({2: "deepstack"})}
     with SwiftProcess(arguments, folder / "train.log", environment) as trainer:

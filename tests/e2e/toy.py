@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from swift_deepeyes.demo import commands
-from swift_deepeyes.demo.options import DemoOptions
+from swift_deepeyes.demo.options import DemoFamily, DemoOptions
 from swift_deepeyes.demo.processes import SwiftProcess
 from swift_deepeyes.demo.toy import build_data, build_model, build_warm_start
-from swift_deepeyes.episode.family import Family
 from swift_deepeyes.record.record import LoggedTrajectory
 
 WARM_START_STEPS = 150
@@ -73,7 +72,7 @@ class Toy:
 
 def make_toy(
     folder: Path,
-    family: Family = Family.QWEN2_5_VL,
+    family: DemoFamily = DemoFamily.QWEN2_5_VL,
     steps: int = WARM_START_STEPS,
     zoom_share: float = ZOOM_SHARE,
 ) -> Toy:

@@ -101,7 +101,8 @@ def attend(
         use_qk_l2norm_in_kernel=True,
     )
     states[slots] = last.transpose(-1, -2).to(states.dtype)
-    return outputs
+    attended: torch.Tensor = outputs
+    return attended
 
 
 def convolve(layer: Any, slots: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
@@ -119,11 +120,13 @@ def convolve(layer: Any, slots: torch.Tensor, mixed: torch.Tensor) -> torch.Tens
 
 
 def _heads(layer: Any, mixed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Queries, keys and values (sequences, tokens, value heads, dimension)."""
     keys, values = layer.key_dim // layer.tp_size, layer.value_dim // layer.tp_size
-    query, key, value = mixed.split([keys, keys, values], dim=-1)
+    query, key, value = torch.split(mixed, [keys, keys, values], dim=-1)
     repeats = layer.num_v_heads // layer.num_k_heads
+    sequences, tokens, _ = mixed.shape
     query, key = (
-        part.unflatten(-1, (-1, layer.head_k_dim)).repeat_interleave(repeats, dim=2)
+        part.reshape(sequences, tokens, -1, layer.head_k_dim).repeat_interleave(repeats, dim=2)
         for part in (query, key)
     )
-    return query, key, value.unflatten(-1, (-1, layer.head_v_dim))
+    return query, key, value.reshape(sequences, tokens, -1, layer.head_v_dim)

@@ -94,8 +94,8 @@ def _config(tokenizer: Qwen2Tokenizer, family: ToyFamily) -> Any:
         return number
 
     return getattr(transformers, family.config_class)(
-        text_config=_text(tokenizer) | family.text,
-        vision_config=_VISION | family.vision,
+        text_config={**_text(tokenizer), **family.text},
+        vision_config={**_VISION, **family.vision},
         image_token_id=token_id(toy_tokenizer.IMAGE_PAD),
         video_token_id=token_id(toy_tokenizer.VIDEO_PAD),
         vision_start_token_id=token_id(toy_tokenizer.VISION_START),
