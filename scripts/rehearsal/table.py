@@ -39,8 +39,8 @@ SCALED = ("max_length", "max_completion_length", "vllm_max_model_len")
 """Divided by one divisor, as MAX_PIXELS is: their ratios stay the script's."""
 
 # All scripts train the Qwen2.5-VL toy, also those of other families. So of these are rehearsed the
-# commands, limits, servers, saving and resuming, with their flags and settings as they are; what only
-# their own templates do is not: patches of 16 pixels, boxes in thousandths, the thought that
+# commands, limits, servers, saving and resuming, with their flags and settings as they are. What
+# only their own templates do is not: patches of 16 pixels, boxes in thousandths, the thought that
 # --enable_thinking opens, and calls in tags. The end-to-end tests have toys of their families.
 _TOY = {
     # A local checkpoint without a known name fits several models and templates.
