@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from typing import Any
 
 from pydantic import Field
 
@@ -38,11 +39,12 @@ _JUDGE_SETTINGS = ("judge", "judge_model")
 
 
 class Sampling(FrozenModel):
-    """How the server is asked to write. `max_tokens` is per turn."""
+    """How the server is asked to write. `max_tokens` is per turn; `fields`: what else is asked."""
 
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int = Field(default=10_240, ge=1)
+    fields: dict[str, Any] = Field(default_factory=dict)
 
 
 class Config(FrozenModel):

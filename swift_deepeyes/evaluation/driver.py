@@ -133,11 +133,10 @@ class _TrialClient:
     fields: dict[str, Any]
 
     async def complete(self, messages: Messages, *, max_tokens: int, turn: int) -> Reply:
-        sampling = self.config.sampling.model_copy(update={"max_tokens": max_tokens})
+        update = {"max_tokens": max_tokens, "fields": self.fields}
+        sampling = self.config.sampling.model_copy(update=update)
         seed = self.trial.seed(self.config.seed, turn)
-        return await self.endpoint.complete(
-            self.model, messages, sampling, seed=seed, fields=self.fields
-        )
+        return await self.endpoint.complete(self.model, messages, sampling, seed=seed)
 
 
 def _tighter(known: int | None, new: int | None) -> int | None:

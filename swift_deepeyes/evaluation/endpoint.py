@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType, TracebackType
+from collections.abc import Awaitable, Callable
+from types import TracebackType
 from typing import Any, TypeVar
 
 from swift_deepeyes.chat.address import Address, AddressError
@@ -152,18 +152,9 @@ class Endpoint:
         return identity.problem(NAMES) if is_plain else ""
 
     async def complete(
-        self,
-        model: str,
-        messages: Messages,
-        sampling: Sampling,
-        *,
-        seed: int,
-        fields: Mapping[str, Any] = MappingProxyType({}),
+        self, model: str, messages: Messages, sampling: Sampling, *, seed: int
     ) -> Reply:
-        """The next turn; `fields`: what else the request carries.
-
-        Raises `ServerFailedError` after the last try, or one of the others.
-        """
+        """The next turn. Raises `ServerFailedError` after the last try, or one of the others."""
         body = {
             "model": model,
             "messages": messages,
@@ -171,7 +162,7 @@ class Endpoint:
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
             "seed": seed,
-            **fields,
+            **sampling.fields,
         }
         reply = await self._retrying(lambda: self._ask(body))
         if reply.loss is not None:
