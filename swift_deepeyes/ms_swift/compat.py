@@ -76,6 +76,9 @@ __all__ = [
 
 CALLS_HOOKS = hasattr(MultiTurnScheduler, "on_turn_end")
 REPORTS_TOKEN_IDS = hasattr(MultiTurnScheduler, "get_response_token_data")
+KEEPS_THOUGHTS = {} if REPORTS_TOKEN_IDS else {"preserve_thinking": True}
+"""Options of every row. Where earlier turns are texts, engines drop their thoughts, which the
+trainer keeps; token ids stay as they were sampled."""
 LIFTS_PROMPT_LIMIT = hasattr(Template, "_encode_truncated")
 
 
@@ -245,7 +248,7 @@ def render_prompt(
     """
     template = copy.copy(template)
     template.mode = "vllm"  # a prompt, not a training sample
-    row = {"messages": messages, "tools": tools, "chat_template_kwargs": options}
+    row = {"messages": list(messages), "tools": tools, "chat_template_kwargs": options}
     inputs = StdTemplateInputs.from_dict(copy.deepcopy(row))
     if hasattr(template, "_preprocess_tools"):
         template._preprocess_tools(inputs)

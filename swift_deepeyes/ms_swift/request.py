@@ -22,6 +22,15 @@ from swift_deepeyes.once import warn_once
 logger = logging.getLogger(__name__)
 
 Message = Mapping[str, Any]
+_SAID: Message = {"role": "assistant", "content": ""}
+_HEARD: Message = {"role": "user", "content": ""}
+_BLANK: Mapping[str, Message] = {
+    "assistant": _SAID,
+    "tool_call": _SAID,
+    "tool": _HEARD,
+    "tool_response": _HEARD,
+}
+"""What stands for the turns of an example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +66,7 @@ class Prompt:
 
     def announcement(self, template: Any) -> str:
         """What tells the model of its tools: system prompt, `tools`, user texts; not examples."""
-        blank = {"role": "assistant", "content": ""}
-        messages = tuple(blank if m.get("role") == "assistant" else m for m in self.messages)
+        messages = tuple(_BLANK.get(str(m.get("role")), m) for m in self.messages)
         asked = Prompt(messages, self.images, self.tools, self.options, self.env_name)
         return asked.render(template).text
 

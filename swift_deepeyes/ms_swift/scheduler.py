@@ -25,6 +25,7 @@ from swift_deepeyes.ms_swift.checks.prompts import check_form_of_calls
 from swift_deepeyes.ms_swift.checks.scheduler import warn_of_missing_columns
 from swift_deepeyes.ms_swift.checks.thinking import TEMPLATE_KEY, template_facts
 from swift_deepeyes.ms_swift.compat import (
+    KEEPS_THOUGHTS,
     REPORTS_TOKEN_IDS,
     Scheduler,
     agent_template_name,
@@ -171,7 +172,10 @@ class DeepEyesScheduler(Scheduler):
         prompt = read_prompt(request)
         check_prompt(self.infer_engine, len(prompt.images))
         if hasattr(request, "chat_template_kwargs"):
-            request.chat_template_kwargs = row_options(request.chat_template_kwargs)
+            request.chat_template_kwargs = {
+                **KEEPS_THOUGHTS,
+                **row_options(request.chat_template_kwargs),
+            }
         running = self._running[_key(request)] = _Running(prompt)
         return running
 

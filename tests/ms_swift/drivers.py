@@ -21,6 +21,7 @@ from swift_deepeyes.ms_swift.compat import CALLS_HOOKS, StdTemplateInputs, equip
 from swift_deepeyes.ms_swift.request import row_options
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
 
+ROWS_HAVE_OPTIONS = "chat_template_kwargs" in RolloutInferRequest.__dataclass_fields__  # since 4.3
 Policy = Callable[[RolloutInferRequest], str]
 
 

@@ -20,7 +20,13 @@ from swift_deepeyes.episode.trajectory import StopReason, Trajectory
 from swift_deepeyes.episode.view import to_png
 from swift_deepeyes.ms_swift.compat import REPORTS_TOKEN_IDS
 from swift_deepeyes.ms_swift.scheduler import DeepEyesScheduler
-from tests.ms_swift.drivers import StubEngine, respond, run_colocate, run_server
+from tests.ms_swift.drivers import (
+    ROWS_HAVE_OPTIONS,
+    StubEngine,
+    respond,
+    run_colocate,
+    run_server,
+)
 
 CALL = (
     "<think>look</think><tool_call>"
@@ -28,7 +34,6 @@ CALL = (
 )
 ANSWER = "<think>seen</think><answer>red</answer>"
 DRIVERS = [run_server, run_colocate]
-ROWS_HAVE_OPTIONS = "chat_template_kwargs" in RolloutInferRequest.__dataclass_fields__  # since 4.3
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,14 @@ from swift_deepeyes.scoring.scheme import ScoringScheme
 from swift_deepeyes.scoring.strict import extract_strictly
 from swift_deepeyes.scoring.transcript import Transcript, transcript_of_record
 from swift_deepeyes.tools.zoom import ZoomTool
-from tests.ms_swift.drivers import run_colocate, run_server
+from tests.ms_swift.drivers import ROWS_HAVE_OPTIONS, run_colocate, run_server
 
-pytestmark = pytest.mark.skipif("qwen3_5" not in FAMILIES, reason="transformers without Qwen3.5")
+pytestmark = [
+    pytest.mark.skipif("qwen3_5" not in FAMILIES, reason="transformers without Qwen3.5"),
+    pytest.mark.skipif(
+        not ROWS_HAVE_OPTIONS, reason="before 4.3 a template is told when it is made"
+    ),
+]
 
 CALL = (
     '<tool_call>{"name": "image_zoom_in_tool", "arguments": {"bbox_2d": [100, 100, 500, 500]}}'
