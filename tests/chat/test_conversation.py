@@ -43,9 +43,11 @@ class Scripted:
         return self.turns[turn]
 
 
-def hold(client: Scripted, image: str = "", **limits: Any) -> ChatTrajectory:
+def hold(
+    client: Scripted, image: str = "", text: str = "What color?", **limits: Any
+) -> ChatTrajectory:
     host = Host(RECIPE, Frame.PIXEL, load, len, **{"max_turns": 6, **limits})
-    messages = (PromptMessage(role="user", text="<image>What color?"),)
+    messages = (PromptMessage(role="user", text=f"<image>{text}"),)
     toolbox = toolbox_of_row(OFFICIAL_TOOLBOX, "")
     prompt = ChatPrompt(messages, (image or png(),), toolbox, max_tokens=500)
     with ThreadPoolExecutor(1) as threads:
@@ -90,3 +92,27 @@ def test_the_hosts_limits_end_it(limits: dict[str, int], reason: StopReason) -> 
 def test_an_image_of_the_prompt_that_cannot_be_opened() -> None:
     with pytest.raises(UnreadableImageError):
         hold(Scripted([]), image="no image")
+
+
+@pytest.mark.parametrize(
+    ("agent_template", "text", "status", "form"),
+    [
+        ("qwen3_5", "What color?", "ok", "<function=image_zoom_in_tool>"),
+        ("qwen3_5", f"Zoom like {ZOOM}.", "ok", '{"name": "image_zoom_in_tool"'),
+        (None, "What color?", "malformed_call", '{"name": "image_zoom_in_tool"'),
+        (None, "Zoom like <tool_call><function=a>", "ok", "<function=image_zoom_in_tool>"),
+    ],
+)
+def test_the_servers_model_and_the_prompt_say_how_calls_are_written(
+    agent_template: str | None, text: str, status: str, form: str
+) -> None:
+    box = "<parameter=bbox_2d>\n[10, 10, 110, 110]\n</parameter>"
+    in_tags = f"<tool_call>\n<function=image_zoom_in_tool>\n{box}\n</function>\n</tool_call>"
+    turns = [in_tags, in_tags.replace("zoom_in", "no"), ANSWER]
+    client = Scripted([Turn(f"I look.\n</think>\n\n{turn}") for turn in turns])
+    played = hold(client, text=text, agent_template=agent_template)
+    first, second = list(played.trajectory.calls)
+    assert first.status == status and second.status != "ok"
+    assert form in (played.trajectory.turns[1].observation or "")
+    # Thoughts go back as they were written: what to keep of them is the template's matter.
+    assert client.messages[1]["content"].startswith("I look.\n</think>")

@@ -195,3 +195,15 @@ def test_nothing_to_try_is_told(tmp_path: Path) -> None:
             try_tool(*arguments)
     with pytest.raises(ToolTrialError, match="'gpt' is no family; there are qwen2_vl"):
         try_tool("visual_toolbox_v2", SCENE, {}, family="gpt")
+
+
+def test_a_call_as_qwen3_5_writes_it() -> None:
+    text = "<tool_call>\n<function=image_zoom_in_tool>\n<parameter=bbox_2d>\n[250, 250, 500, 500]\n"
+    text += "</parameter>\n</function>\n</tool_call>"
+    tried = try_tool("visual_toolbox_v2", SCENE, text, family="qwen3_5")
+    assert (tried.status, tried.source_box) == ("ok", (490.0, 280.0, 980.0, 560.0))
+    refused = try_tool(
+        "visual_toolbox_v2", SCENE, text.replace("</function>", ""), family="qwen3_5"
+    )
+    assert "not closed with </function>" in (refused.error or "")
+    assert "<function=image_zoom_in_tool>" in (refused.error or "")
