@@ -123,7 +123,9 @@ class DeepEyesScheduler(Scheduler):
         episode = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._advance, running, response_choice
         )
-        if not REPORTS_TOKEN_IDS:
+        if REPORTS_TOKEN_IDS:
+            self._leave_out_untrained(response_choice)
+        else:
             self._clean_text(infer_request, response_choice)
         infos: dict[str, Any] = {RECORD_KEY: episode.record.model_dump(mode="json")}
         if self.infer_engine is not None:  # a rollout server: its template is another one's
@@ -166,6 +168,16 @@ class DeepEyesScheduler(Scheduler):
         message["content"] = self._media_tokens.neutralise_text(str(message["content"]))
         if ids := response_choice.token_ids:
             response_choice.token_ids, _ = self._media_tokens.neutralise(ids, [1] * len(ids))
+
+    def _leave_out_untrained(self, response_choice: Any) -> None:
+        """Log-probabilities of the tokens that are trained on, and no others.
+
+        ms-swift compares their numbers, and where one differs it corrects nothing in the whole
+        batch (`--rollout_importance_sampling_mode`), without a word.
+        """
+        ids, logprobs = response_choice.token_ids, response_choice.logprobs
+        if ids and logprobs and len(logprobs.get("content") or ()) == len(ids):
+            logprobs["content"] = self._media_tokens.keep_trained(ids, logprobs["content"])
 
     def _start(self, request: Any) -> _Running:
         """Note what the row says. Raises `PromptTooLargeError` if no engine takes its prompt."""

@@ -57,6 +57,12 @@ class MediaTokens:
         ]
         return ids, mask
 
+    def keep_trained(self, token_ids: Sequence[int], values: Sequence[Any]) -> list[Any]:
+        """Of values by token, those of tokens that are trained on."""
+        return [
+            value for token, value in zip(token_ids, values, strict=True) if token not in self.ids
+        ]
+
     def neutralise_text(self, text: str) -> str:
         """The text without media tokens and without ms-swift's own tags."""
         return self._in_text.sub(_HARMLESS_TEXT, text)

@@ -67,6 +67,8 @@ def test_media_tokens_of_its_own_do_not_end_the_training(run: FamilyRun) -> None
     sides.assert_only_prompts_have_media()
     steps = training_steps(run.folder / "grpo")
     assert len(steps) == MEDIA + 1 and steps[MEDIA]["grad_norm"] > 0
+    # The tokens that are trained on are still compared with what was sampled.
+    assert parity.differences(run.folder / "grpo")[MEDIA] is not None
 
 
 def test_a_rollout_server_computes_the_same_with_every_steps_weights(

@@ -85,7 +85,8 @@ def make_toy(
     dataset = build_warm_start(options.data, options.seed, rows, zoom_share, options.toy)
     values = {"max_steps": str(steps), "save_steps": str(steps)}
     arguments = with_values(commands.warm_start_arguments(options, dataset), **values)
-    SwiftProcess(arguments, folder / "warm_start.log", options.toy.variables).wait(600)
+    with SwiftProcess(arguments, folder / "warm_start.log", options.toy.variables) as process:
+        process.wait(600)
     return Toy(options, options.warm_start / f"checkpoint-{steps}")
 
 

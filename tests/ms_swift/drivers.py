@@ -33,8 +33,9 @@ def respond(
     ids = tokenizer.encode(text, add_special_tokens=False)
     if template is not None:
         text = response_prefix(template, request) + text
+    logprobs = {"content": [{"logprob": -0.5} for _ in ids]}
     choice = ChatCompletionResponseChoice(
-        0, ChatMessage(role="assistant", content=text), "stop", token_ids=ids
+        0, ChatMessage(role="assistant", content=text), "stop", token_ids=ids, logprobs=logprobs
     )
     return ChatCompletionResponse("toy", [choice], UsageInfo(1, 1, 2))
 

@@ -196,6 +196,9 @@ def test_media_tokens_that_the_model_wrote_do_not_end_the_run(
         if REPORTS_TOKEN_IDS:
             for ids, mask in zip(turns, masks, strict=True):
                 assert mask[0] == mask[-1] == 0 and sum(mask) == len(ids) - 2
+            # As many as are trained on: else ms-swift corrects no off-policy sampling in the batch.
+            logprobs = [len(of_turn) for of_turn in output.rollout_logprobs]
+            assert logprobs == [sum(mask) for mask in masks]
     # The trainer's own encoding of the conversation: as many image tokens as the images give.
     messages = [dict(message) for message in output.messages]
     messages = replace_assistant_response_with_ids(messages, turns, masks)
