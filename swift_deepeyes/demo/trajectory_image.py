@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ def choose(trajectories: Sequence[LoggedTrajectory]) -> LoggedTrajectory | None:
 def draw_trajectory(logged: LoggedTrajectory, log: Path, view_side: int, path: Path) -> None:
     """Write the image of a trajectory with at least one crop as a PNG file.
 
-    `view_side`: pixels of a side at which the demo's model sees scenes and crops, both square.
+    `view_side`: pixels of a side at which the demo's model sees a square.
     """
     names = (logged.images[0], logged.images[logged.trajectory.source_images])
     files = [log / IMAGES_FOLDER / name for name in names]
@@ -53,8 +54,10 @@ def draw_trajectory(logged: LoggedTrajectory, log: Path, view_side: int, path: P
 
 def _as_seen(path: Path, view_side: int) -> Image.Image:
     with Image.open(path) as image:
-        side = min(image.width, view_side)
-        return image.convert("RGB").resize((side, side))
+        scale = min(1.0, view_side / math.sqrt(image.width * image.height))
+        return image.convert("RGB").resize(
+            (round(image.width * scale), round(image.height * scale))
+        )
 
 
 def _seen_box(logged: LoggedTrajectory, source: Path, side: int) -> Box:

@@ -33,7 +33,7 @@ def run(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> FamilyRun:
     planted = json.dumps({FAULT: "convolution", MEDIA: "media"})
     environment = parity.environment(toy, folder) | {"PLANT": planted}
     with SwiftProcess(arguments, folder / "train.log", environment) as trainer:
-        trainer.wait(300)
+        trainer.wait(600)
     return FamilyRun(folder, toy, trainer.read_log())
 
 
@@ -79,7 +79,7 @@ def test_a_rollout_server_computes_the_same_with_every_steps_weights(
         before = servers[0].log_probabilities("What?")
         arguments = parity.watched(server_mode(toy, tmp_path / "grpo", servers))
         with SwiftProcess(arguments, tmp_path / "train.log", environment) as trainer:
-            trainer.wait(300)
+            trainer.wait(600)
         after = servers[0].log_probabilities("What?")
     assert before != pytest.approx(after, abs=1e-3)
     found = parity.differences(tmp_path / "grpo")

@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> FamilyRun:
     arguments = parity.watched(toy.grpo(folder / "grpo"), "plant", max_steps="3")
     environment = parity.environment(toy, folder) | {"PLANT": json.dumps({2: "deepstack"})}
     with SwiftProcess(arguments, folder / "train.log", environment) as trainer:
-        trainer.wait(300)
+        trainer.wait(600)
     return FamilyRun(folder, toy, trainer.read_log())
 
 
