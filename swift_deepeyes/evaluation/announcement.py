@@ -15,9 +15,9 @@ from typing import Any
 from swift_deepeyes.episode.tool import Toolbox
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.evaluation.config import Config
-from swift_deepeyes.evaluation.names import Thinking, ToolMode
+from swift_deepeyes.evaluation.names import Family, Thinking, ToolMode
 from swift_deepeyes.evaluation.question import Question
-from swift_deepeyes.evaluation.served_model import ServedModel
+from swift_deepeyes.evaluation.served_model import SWIFT, ServedModel
 from swift_deepeyes.prompt_style import PromptStyle
 from swift_deepeyes.record.record import PromptMessage
 from swift_deepeyes.settings import Settings
@@ -99,11 +99,15 @@ def check_frame(
 def request_fields(told: ToldPrompt, model: ServedModel, config: Config) -> dict[str, Any]:
     """What a request carries beside messages and sampling."""
     fields: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if config.thinking is not None:
-        # Training has earlier turns as they were sampled, thoughts included.
-        does_think = config.thinking is Thinking.ON
-        kwargs = {"enable_thinking": does_think, "preserve_thinking": True}
-        fields["chat_template_kwargs"] = kwargs
+        options["enable_thinking"] = config.thinking is Thinking.ON
+    # Training has earlier turns as they were sampled, thoughts included. `swift deploy` takes an
+    # observation for a new question, and drops those before it where the template is Qwen3.5's.
+    drops_thoughts = model.owner == SWIFT and model.family is Family.QWEN3_5
+    if options or drops_thoughts:
+        options["preserve_thinking"] = True
+        fields["chat_template_kwargs"] = options
     if told.tools:
         fields["tools"] = list(told.tools)
         if model.owner == VLLM:

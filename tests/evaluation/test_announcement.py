@@ -97,6 +97,18 @@ def test_what_is_asked_of_the_server_alone_is_asked_where_it_is_stated() -> None
     assert request_fields(plain, model, off) == {"chat_template_kwargs": kwargs}
 
 
+@pytest.mark.skipif("qwen3_5" not in FAMILIES, reason="transformers without Qwen3.5")
+def test_swift_deploy_keeps_the_thoughts_of_earlier_turns_as_training_does() -> None:
+    turns = [("user", "<image>What?"), ("assistant", "<think>\nThe bow.\n</think>\n\nI look.")]
+    turns.append(("user", "<tool_response>x</tool_response>"))
+    messages = [{"role": role, "content": content} for role, content in turns]
+    template = family_template("qwen3_5")
+    for owner, is_kept in (("swift", True), ("vllm", False), (None, False)):
+        fields = request_fields(ToldPrompt(MESSAGES), served(Family.QWEN3_5, owner), CONFIG)
+        options = fields.get("chat_template_kwargs", {})
+        assert ("The bow." in render_prompt(template, messages, None, options).text) is is_kept
+
+
 @pytest.mark.parametrize("owner", ["swift", "vllm", "sglang", None])
 def test_vllm_takes_tools_without_a_parser_only_when_told_not_to_call(owner: str | None) -> None:
     prompt = told(Family.QWEN3_5)
