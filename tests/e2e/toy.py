@@ -90,6 +90,14 @@ def make_toy(
     return Toy(options, options.warm_start / f"checkpoint-{steps}")
 
 
+def made_toy(folder: Path) -> Toy | None:
+    """The toy that `make_toy` made there with its own values."""
+    options = DemoOptions(seed=3, output=folder)
+    checkpoint = options.warm_start / f"checkpoint-{WARM_START_STEPS}"
+    # Written last.
+    return Toy(options, checkpoint) if (checkpoint / "trainer_state.json").exists() else None
+
+
 def logged(folder: Path) -> list[LoggedTrajectory]:
     """All trajectories of a log directory."""
     lines = [
