@@ -41,9 +41,17 @@ def check_thinking(commands: Sequence[Command]) -> list[Finding]:
         for server in servers
         for finding in _compare(trainer, server)
     ]
-    if findings or not (trainers and servers):
+    both = [*trainers, *servers]
+    if findings or not (trainers and servers) or not any(map(_is_thinking, both)):
         return findings
     return [ok(CHECK, "trainer and rollout server begin turns and keep thoughts alike")]
+
+
+def _is_thinking(command: Command) -> bool:
+    """Whether thoughts are a matter at all: by the model, or by what is said of them."""
+    named = _named(command)
+    is_told = {THINK, PRESERVE, PREFIX} & command.flags.keys()
+    return bool(is_told or _HYBRID.search(named) or _THINKING.search(named))
 
 
 def _check_model(command: Command) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from swift_deepeyes.doctor.commands.check import check_commands
 from swift_deepeyes.doctor.commands.command import flags_of_saved, read_flags
 from swift_deepeyes.doctor.commands.sampling import PLAIN_DEFAULTS, wrong_flags
 from swift_deepeyes.doctor.commands.source import read_source
+from swift_deepeyes.doctor.commands.thinking import COMPARED
 from swift_deepeyes.doctor.finding import Health
 from tests.doctor.commands.lines import command
 from tests.scripts.captured import SCRIPTS, captured, run
@@ -85,10 +86,10 @@ def test_defaults_and_names_are_ms_swifts() -> None:
         "external_plugins", "vllm_mode", "use_vllm", "vllm_max_model_len", "top_p", "top_k",
         "repetition_penalty", "rollout_importance_sampling_mode", "generation_batch_size",
         "log_rollout_offpolicy_metrics", "steps_per_generation", "gradient_accumulation_steps",
-        "tuner_type", "vllm_server_host", "global_world_size",
+        "tuner_type", "vllm_server_host", "global_world_size", *COMPARED,
     }  # fmt: skip
     known = set(rlhf) | {"global_world_size"}  # set by ms-swift, and in args.json
-    assert used <= known
+    assert used <= known and set(COMPARED) <= set(rollout)
     plain = {name: rlhf[name] for name in ("top_p", "top_k", "repetition_penalty")}
     words = " ".join(f"--{name} {of}" for name, of in plain.items() if of is not None)
     assert not wrong_flags(command(f"swift rlhf {words}"), PLAIN_DEFAULTS)
