@@ -74,15 +74,18 @@ class Sides:
 
 
 def read_sides(folder: Path, image_token: int, *steps: int) -> Sides:
-    """`steps` count from 0; none: all that was written."""
-    engine, trainer = (_lines(folder / f"{side}.jsonl") for side in ("engine", "trainer"))
+    """`steps` count from 0; none: all. Of the engine's turns those of the data, with an image."""
+    engine, trainer = (
+        [line for line in _lines(folder / f"{side}.jsonl") if not steps or line["step"] in steps]
+        for side in ("engine", "trainer")
+    )
     return Sides(
         turns=[
             Generated(tuple(line["read"]), tuple(line["wrote"]))
             for line in engine
-            if not steps or line["step"] in steps
+            if image_token in line["read"]
         ],
-        trained=[tuple(line["trained"]) for line in trainer if not steps or line["step"] in steps],
+        trained=[tuple(line["trained"]) for line in trainer],
         image_token=image_token,
     )
 
