@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from swift_deepeyes.dataset.columns import ENV_NAME, MESSAGES, TOOLS
+from swift_deepeyes.dataset.published import DATASET_PREFIX
 from swift_deepeyes.errors import DeepEyesError
 from swift_deepeyes.ms_swift.process import process
 from swift_deepeyes.ms_swift.row_outcome import Note
@@ -35,6 +36,20 @@ def known_form() -> PromptForm | None:
             "swift-deepeyes prepare --prompt family --family NAME, and DEEPEYES_PROMPT=published"
         )
     return process.prompt_form
+
+
+def warn_of_unreached(args: Any) -> None:
+    """Warn of datasets whose rows are not ours to rewrite, by their names in a run's arguments."""
+    style = process.settings.prompt
+    names = [str(name) for name in getattr(args, "dataset", None) or []]
+    others = [name for name in names if not name.startswith(DATASET_PREFIX)]
+    if others and style is not PromptStyle.PUBLISHED:
+        process.warn_once(
+            "unreached datasets",
+            f"DEEPEYES_PROMPT={style} does not reach --dataset {' '.join(others)}: only rows that "
+            f"pass through our checks, of names that begin with {DATASET_PREFIX} (or registered "
+            "with register_rows). The fix: such a name in its dataset_info.json",
+        )
 
 
 def fills_tools_column(form: PromptForm | None) -> bool:

@@ -185,6 +185,20 @@ def test_other_words_stay_and_are_counted(
     assert "1 with tools in words that are not the published ones" in log()
 
 
+def test_datasets_that_are_not_reached_are_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ["deepeyes_vstar#100", "mine", "/data/other.jsonl"]
+    check_run(run_of("qwen3_vl", dataset=names))
+    assert "does not reach" not in caplog.text
+    process.reset()
+    monkeypatch.setenv("DEEPEYES_PROMPT", "family")
+    check_run(run_of("qwen3_vl", dataset=names[:1]))
+    assert "does not reach" not in caplog.text
+    check_run(run_of("qwen3_vl", dataset=names))
+    assert "does not reach --dataset mine /data/other.jsonl:" in caplog.text
+
+
 def test_where_nobody_says_which_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPEYES_PROMPT", "family")
     with pytest.raises(PromptFormError, match="prepare --prompt family"):

@@ -18,6 +18,7 @@ from swift_deepeyes.ms_swift.checks.thinking import warn_of_thoughts
 from swift_deepeyes.ms_swift.compat import multi_turns, orms
 from swift_deepeyes.ms_swift.process import process, tell_launcher
 from swift_deepeyes.ms_swift.rewards import meet_judge_of
+from swift_deepeyes.ms_swift.row_prompt import warn_of_unreached
 from swift_deepeyes.ms_swift.template import prompt_form_of_run
 
 
@@ -35,6 +36,7 @@ def check_run(args: Any) -> None:
         check_masking(args)
         warn_of_correction(args)
         warn_of_thoughts(args)
+        warn_of_unreached(args)
         check_resume(args)
     except (UnknownNameError, MaskingError, ResumeError) as error:
         tell_launcher(error)
