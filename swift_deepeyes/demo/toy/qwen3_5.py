@@ -34,4 +34,5 @@ QWEN3_5 = ToyFamily(
     vision=VISION,
     image_processor=IMAGE_PROCESSOR,
     flags=("--enable_thinking", "true", "--preserve_thinking", "true"),
+    warm_start_steps=120,
 )

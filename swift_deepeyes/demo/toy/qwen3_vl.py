@@ -32,4 +32,5 @@ QWEN3_VL = ToyFamily(
     # What the first block sees also goes straight into the first layer of the text.
     vision={**VISION, "deepstack_visual_indexes": [0]},
     image_processor=IMAGE_PROCESSOR,
+    warm_start_steps=120,
 )
