@@ -82,7 +82,7 @@ def test_the_published_words_are_meant_for_pixel_families() -> None:
 
 
 @pytest.mark.parametrize("system", [published.TOOL_SYSTEM, tool_system_prompt()])
-@pytest.mark.parametrize("form", set(FORMS.values()), ids=str)
+@pytest.mark.parametrize("form", list(dict.fromkeys(FORMS.values())), ids=str)
 def test_rewriting_twice_is_rewriting_once(system: str, form: PromptForm) -> None:
     once = told(system, form)
     twice = in_form(once.messages, once.tools, BOX, form)
@@ -93,7 +93,7 @@ def test_rewriting_twice_is_rewriting_once(system: str, form: PromptForm) -> Non
 
 @pytest.mark.parametrize("system", [published.TOOL_SYSTEM, tool_system_prompt()])
 def test_rows_of_one_family_can_become_another_ones(system: str) -> None:
-    forms = [form for form in set(FORMS.values()) if not form.in_column]
+    forms = [form for form in dict.fromkeys(FORMS.values()) if not form.in_column]
     for first in forms:
         for second in forms:
             by_way_of = in_form(told(system, first).messages, None, BOX, second)
