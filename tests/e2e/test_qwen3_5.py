@@ -62,6 +62,7 @@ def test_media_tokens_of_its_own_do_not_end_the_training(run: FamilyRun) -> None
     """Ms-swift #9287: `get_rope_index` looks for the image of each of them."""
     pad = image_token(run.toy)
     sides = parity.read_sides(run.folder, pad, MEDIA)
+    sides.assert_scenes_and_crops()
     with_media = [turn for turn in sides.turns if pad in turn.wrote]
     assert len(with_media) > len(sides.turns) / 10
     sides.assert_only_prompts_have_media()
