@@ -10,11 +10,14 @@ from typing import Annotated
 
 import typer
 
-from swift_deepeyes.demo.options import DEFAULT_STEPS, DemoFamily, DemoOptions
+from swift_deepeyes.demo.options import DemoFamily, DemoOptions
 
 
 def demo(
-    steps: Annotated[int, typer.Option(min=1, help="GRPO steps.", metavar="N")] = DEFAULT_STEPS,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="GRPO steps.", metavar="N", show_default="what the toy needs"),
+    ] = None,
     output: Annotated[
         Path, typer.Option(help="Folder for everything it makes.", metavar="DIR")
     ] = Path("output/demo"),

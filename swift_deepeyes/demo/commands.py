@@ -97,7 +97,7 @@ def warm_start_checkpoint(options: DemoOptions) -> Path:
 
 def grpo_checkpoint(options: DemoOptions) -> Path:
     """Where `swift rlhf` leaves the model."""
-    return options.grpo / f"checkpoint-{options.steps}"
+    return options.grpo / f"checkpoint-{options.grpo_steps}"
 
 
 def deploy_arguments(checkpoint: Path, port: int, family: ToyFamily = QWEN2_5_VL) -> list[str]:
@@ -131,7 +131,7 @@ def grpo_arguments(options: DemoOptions) -> list[str]:
         *("--use_vllm", "true"),
         *("--vllm_mode", "colocate"),
         *toy_vllm_arguments(),
-        *_training_arguments(options.seed, options.grpo, options.steps),
+        *_training_arguments(options.seed, options.grpo, options.grpo_steps),
         *("--per_device_train_batch_size", str(ROLLOUTS)),
         *("--gradient_accumulation_steps", "1"),
         *("--num_generations", str(GENERATIONS)),
@@ -142,7 +142,7 @@ def grpo_arguments(options: DemoOptions) -> list[str]:
         *("--learning_rate", "1e-4"),
         *("--lr_scheduler_type", "constant"),
         *("--logging_steps", "1"),
-        *("--save_steps", str(options.steps)),
+        *("--save_steps", str(options.grpo_steps)),
         *("--save_only_model", "true"),
         *("--dataloader_num_workers", "0"),
     ]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from swift_deepeyes.demo.toy.family import ToyFamily
 
 EVALUATION_QUESTIONS = 48
-DEFAULT_STEPS = 60
 _MARK = ".swift-deepeyes-demo"
 
 
@@ -35,10 +34,10 @@ class OutputTakenError(DeepEyesError):
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """`steps` are GRPO steps; everything is written below `output`."""
+    """`steps` are GRPO steps, None: what the toy needs. Everything is written below `output`."""
 
     seed: int = 0
-    steps: int = DEFAULT_STEPS
+    steps: int | None = None
     output: Path = Path("output/demo")
     family: DemoFamily = DemoFamily.QWEN2_5_VL
 
@@ -48,6 +47,11 @@ class DemoOptions:
         from swift_deepeyes.demo.toy.families import TOYS  # its neighbours load pyarrow
 
         return TOYS[Family(self.family)]
+
+    @property
+    def grpo_steps(self) -> int:
+        """How many steps are trained."""
+        return self.steps or self.toy.grpo_steps
 
     @property
     def model(self) -> Path:

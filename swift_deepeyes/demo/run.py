@@ -116,7 +116,7 @@ def _warm_start(options: DemoOptions, dataset: Path, progress: Progress) -> None
 
 
 def _grpo(options: DemoOptions, progress: Progress) -> None:
-    progress.begin("GRPO", options.steps)
+    progress.begin("GRPO", options.grpo_steps)
 
     def look() -> None:
         steps = figures.read_steps(options.log)

@@ -30,6 +30,7 @@ class ToyFamily:
     flags: tuple[str, ...] = ()
     """Of every `swift` command with this toy."""
     warm_start_steps: int = 200
+    grpo_steps: int = 60
 
     @property
     def template(self) -> str:
