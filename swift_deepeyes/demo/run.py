@@ -62,10 +62,12 @@ def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], obje
     _warm_start(options, warm_start, progress)
 
     say("Evaluation before: `swift deploy` serves it, `swift-deepeyes eval` asks new scenes")
-    evaluations = [evaluate_checkpoint(options, commands.warm_start_checkpoint(options), "before")]
-
-    say("GRPO: `swift rlhf` with deepeyes_scheduler and the deepeyes rewards")
-    _grpo(options, progress)
+    start_of_grpo = commands.warm_start_checkpoint(options)
+    # A command imports for most of a minute, on one core: the trainer does so beside.
+    with _start_grpo(options) as trainer:
+        evaluations = [evaluate_checkpoint(options, start_of_grpo, "before")]
+        say("GRPO: `swift rlhf` with deepeyes_scheduler and the deepeyes rewards")
+        _watch_grpo(trainer, options, progress)
 
     say("Evaluation after")
     evaluations.append(evaluate_checkpoint(options, commands.grpo_checkpoint(options), "after"))
@@ -79,7 +81,7 @@ def run_demo(options: DemoOptions, progress: Progress, say: Callable[[str], obje
     summary.write(files["summary"])
     if (image := _draw(trajectories, options, say)) is not None:
         files["image"] = image
-    own_data = write_own_data(options, commands.warm_start_checkpoint(options))
+    own_data = write_own_data(options, start_of_grpo)
     return DemoResults(steps, evaluations, summary, files, own_data)
 
 
@@ -115,7 +117,12 @@ def _warm_start(options: DemoOptions, dataset: Path, progress: Progress) -> None
         _watch(process, look)
 
 
-def _grpo(options: DemoOptions, progress: Progress) -> None:
+def _start_grpo(options: DemoOptions) -> SwiftProcess:
+    arguments = commands.grpo_arguments(options)
+    return SwiftProcess(arguments, options.output / "grpo.log", plugin_environment(options))
+
+
+def _watch_grpo(trainer: SwiftProcess, options: DemoOptions, progress: Progress) -> None:
     progress.begin("GRPO", options.grpo_steps)
 
     def look() -> None:
@@ -127,10 +134,7 @@ def _grpo(options: DemoOptions, progress: Progress) -> None:
             note = f"reward {reward:.2f}, with a crop {crops:.0%}"
             progress.reach(len(steps), note)
 
-    arguments = commands.grpo_arguments(options)
-    environment = plugin_environment(options)
-    with SwiftProcess(arguments, options.output / "grpo.log", environment) as process:
-        _watch(process, look)
+    _watch(trainer, look)
 
 
 def _watch(process: SwiftProcess, look: Callable[[], None]) -> None:

@@ -37,6 +37,6 @@ QWEN3_5 = ToyFamily(
     image_processor=IMAGE_PROCESSOR,
     flags=("--enable_thinking", "true", "--preserve_thinking", "true"),
     # Gated delta attention is slow on a CPU: no more steps than it needs.
-    warm_start_steps=80,
+    warm_start_steps=100,
     grpo_steps=36,
 )
