@@ -78,6 +78,15 @@ def test_only_the_models_own_turns_are_trained(
     assert text.replace("\n", "") == "".join(f"{turn}<|im_end|>" for turn in turns)
 
 
+def test_a_slow_reader_is_shown_some_rooms_in_their_own_size(
+    toy: ToyFamily, tmp_path: Path
+) -> None:
+    rows = [row["images"] for row in _rows(tmp_path, 200, toy)]
+    alone = [images[0] for images in rows if len(images) == 1]
+    rooms = [name for name in alone if not name.endswith("_None.png")]
+    assert len(rooms) / len(alone) == pytest.approx(toy.large_share, abs=0.1)
+
+
 def test_prefixes_and_calls_stay_the_familys(template: Any, toy: ToyFamily) -> None:
     from swift.template import TEMPLATE_MAPPING
 

@@ -3,7 +3,7 @@
 Most of them answer at once, with the right word, which the policy cannot see: it learns to guess.
 The others zoom first; a few of those look into a wrong room, where there is nothing to see. So the
 policy begins well-formed, zooms less often than not and sometimes in the wrong place: what there is
-to gain is left to GRPO.
+to gain is left to GRPO. A toy that is slow to read a pattern is also shown some in their own size.
 """
 
 from __future__ import annotations
@@ -38,20 +38,22 @@ def build_warm_start(
     path = folder / "warm_start.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for _ in range(rows):
-            file.write(json.dumps(_trajectory(rng, images, zoom_share, family.view)) + "\n")
+            file.write(json.dumps(_trajectory(rng, images, zoom_share, family)) + "\n")
     return path
 
 
 def _trajectory(
-    rng: random.Random, images: Path, zoom_share: float, view: ToyView
+    rng: random.Random, images: Path, zoom_share: float, family: ToyFamily
 ) -> dict[str, Any]:
-    scene = random_scene(rng)
+    scene, view = random_scene(rng), family.view
     turns, paths = [wording.direct_turn(scene.pattern)], [store_scene(images, scene, view)]
     if rng.random() < zoom_share:
         wrong_room = rng.choice([room for room in range(ROOMS) if room != scene.room])
         room = scene.room if rng.random() < RIGHT_ROOM_SHARE else wrong_room
         turns = [wording.zoom_turn(view.room_box(room)), wording.zoomed_turn(scene.pattern)]
         paths.append(store_scene(images, scene, view, room))
+    elif family.large_share and rng.random() < family.large_share:
+        paths = [store_scene(images, scene, view, scene.room)]
     return conversation(turns, paths, view)
 
 
