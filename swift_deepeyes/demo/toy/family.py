@@ -31,7 +31,7 @@ class ToyFamily:
     """Of every `swift` command with this toy."""
     warm_start_steps: int = 200
     large_share: float = 0.0
-    """Of the trajectories of the warm start without a call: those that are shown the room itself."""
+    """Of the warm start's trajectories without a call: those that are shown the room itself."""
     grpo_steps: int = 60
 
     @property
