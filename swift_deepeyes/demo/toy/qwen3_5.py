@@ -37,8 +37,8 @@ QWEN3_5 = ToyFamily(
     image_processor=IMAGE_PROCESSOR,
     flags=("--enable_thinking", "true", "--preserve_thinking", "true"),
     # Gated delta attention is slow on a CPU: no more steps than it needs.
-    warm_start_steps=80,
+    warm_start_steps=120,
     # Without, some seeds do not learn to read a pattern in so few steps: a crop is worth nothing.
     large_share=0.4,
-    grpo_steps=36,
+    grpo_steps=40,
 )
