@@ -30,6 +30,8 @@ class ToyFamily:
     flags: tuple[str, ...] = ()
     """Of every `swift` command with this toy."""
     warm_start_steps: int = 200
+    zoom_share: float = 0.35
+    """Of the warm start's trajectories: those that call the tool. The others guess."""
     large_share: float = 0.0
     """Of the warm start's trajectories without a call: those that are shown the room itself."""
     grpo_steps: int = 60

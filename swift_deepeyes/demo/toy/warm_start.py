@@ -20,7 +20,6 @@ from swift_deepeyes.demo.toy.qwen2_5_vl import QWEN2_5_VL
 from swift_deepeyes.demo.toy.scenes import ROOMS, Scene, cut, draw, random_scene, to_png
 from swift_deepeyes.demo.toy.view import ToyView
 
-ZOOM_SHARE = 0.35
 RIGHT_ROOM_SHARE = 0.9
 
 
@@ -28,17 +27,21 @@ def build_warm_start(
     folder: Path,
     seed: int,
     rows: int,
-    zoom_share: float = ZOOM_SHARE,
+    zoom_share: float | None = None,
     family: ToyFamily = QWEN2_5_VL,
 ) -> Path:
-    """Write `rows` trajectories and their images; returns the JSONL file for `--dataset`."""
+    """Write `rows` trajectories and their images; returns the JSONL file for `--dataset`.
+
+    `zoom_share`: of those that call the tool; None: the family's own.
+    """
+    share = family.zoom_share if zoom_share is None else zoom_share
     images = folder / "warm_start_images"
     images.mkdir(parents=True, exist_ok=True)
     rng = random.Random(f"{seed}/warm_start")
     path = folder / "warm_start.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for _ in range(rows):
-            file.write(json.dumps(_trajectory(rng, images, zoom_share, family)) + "\n")
+            file.write(json.dumps(_trajectory(rng, images, share, family)) + "\n")
     return path
 
 
