@@ -57,7 +57,7 @@ def _rows(folder: Path, count: int, toy: ToyFamily) -> list[dict[str, Any]]:
 def test_image_tokens_are_expanded(template: Any, toy: ToyFamily, tmp_path: Path) -> None:
     image_token = template.tokenizer.convert_tokens_to_ids(IMAGE_PAD)
     counts = set()
-    for row in _rows(tmp_path, 12, toy):
+    for row in _rows(tmp_path, 40, toy):
         encoded = template.encode(row)
         images = len(row["images"])
         counts.add(images)
@@ -69,7 +69,7 @@ def test_image_tokens_are_expanded(template: Any, toy: ToyFamily, tmp_path: Path
 def test_only_the_models_own_turns_are_trained(
     template: Any, toy: ToyFamily, tmp_path: Path
 ) -> None:
-    row = next(row for row in _rows(tmp_path, 12, toy) if len(row["images"]) == 2)
+    row = next(row for row in _rows(tmp_path, 40, toy) if len(row["images"]) == 2)
     encoded = template.encode(row)
     trained = [token for token in encoded["labels"] if token != -100]
     turns = [message["content"] for message in row["messages"] if message["role"] == "assistant"]
