@@ -41,6 +41,6 @@ QWEN3_5 = ToyFamily(
     # Without, some seeds do not learn to read a pattern in so few steps: a crop is worth nothing.
     large_share=0.4,
     # It learns to zoom within ten steps: with more of them there would be little to see.
-    zoom_share=0.15,
-    grpo_steps=40,
+    zoom_share=0.25,
+    grpo_steps=50,
 )
